@@ -1,0 +1,108 @@
+//! The providers that the gateway knows by name: `data/providers.yaml`, inside the binary.
+
+use std::sync::LazyLock;
+
+use crate::document;
+use crate::env::MapEnv;
+use crate::raw::{Named, RawCatalog, RawModelNames, RawPaths, RawProvider};
+use crate::types::{BaseUrl, Kind};
+
+const FILE: &str = "data/providers.yaml";
+const TEXT: &str = include_str!("../data/providers.yaml");
+
+static CATALOG: LazyLock<Named<RawProvider>> = LazyLock::new(|| {
+    let document = document::read::<RawCatalog>(FILE, TEXT, &MapEnv::new());
+    document.expect("the embedded catalog is loaded by a test").raw.providers
+});
+
+/// What the catalog knows of a provider, for listings.
+#[derive(Clone, Debug)]
+pub struct CatalogEntry {
+    /// Name in `provider/model`.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: String,
+    /// What stands behind it.
+    pub kind: Kind,
+    /// Where it is.
+    pub base_url: BaseUrl,
+    /// Dialects it speaks, the preferred one first.
+    pub dialects: Vec<String>,
+    /// Variables that may hold its key, in order.
+    pub env: Vec<String>,
+    /// Header in which a caller may send a key of its own, in lowercase.
+    pub key_header: String,
+}
+
+/// Lists the catalog in its order.
+pub fn catalog() -> Vec<CatalogEntry> {
+    let providers = CATALOG.0.iter().map(|(name, raw)| CatalogEntry {
+        name,
+        title: raw.title.clone().unwrap_or_else(|| name.clone()),
+        kind: raw.kind.unwrap_or(Kind::Vendor),
+        base_url: BaseUrl::parse(raw.base_url.as_deref().unwrap_or_default())
+            .expect("the embedded catalog is loaded by a test"),
+        dialects: dialects(raw),
+        env: raw.env.clone().unwrap_or_default(),
+        key_header: key_header(name, raw),
+    });
+    providers.collect()
+}
+
+/// Returns an entry by name.
+pub(crate) fn entry(name: &str) -> Option<&'static RawProvider> {
+    CATALOG.get(name)
+}
+
+/// Returns all entries with their names.
+pub(crate) fn entries() -> &'static [(String, RawProvider)] {
+    &CATALOG.0
+}
+
+/// Lists the names of the catalog.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
+    CATALOG.0.iter().map(|(name, _)| name.as_str())
+}
+
+/// Returns what every server of a dialect has in common: the way of its inventor, whose entry has the dialect's name.
+pub(crate) fn of_dialect(dialect: &str) -> RawProvider {
+    let Some(inventor) = entry(dialect) else { return RawProvider::default() };
+    RawProvider {
+        auth: inventor.auth.clone(),
+        headers: inventor.headers.clone(),
+        paths: inventor.paths.clone(),
+        models: Some(RawModelNames::Known(Vec::new())),
+        ..RawProvider::default()
+    }
+}
+
+/// Returns the header for callers' keys: `x-`, the title's letters, digits and hyphens, `-key`.
+pub(crate) fn key_header(name: &str, raw: &RawProvider) -> String {
+    if let Some(header) = &raw.key_header {
+        return header.to_ascii_lowercase();
+    }
+    let title = raw.title.as_deref().unwrap_or(name);
+    let word: String = title.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    format!("x-{}-key", word.to_ascii_lowercase())
+}
+
+/// Returns the dialects of a provider's paths with these paths, the dialect of the provider first.
+pub(crate) fn faces(dialect: &str, paths: &RawPaths) -> Vec<(String, String)> {
+    let mut faces: Vec<(String, String)> = Vec::new();
+    let of_paths = [(dialect, &paths.chat), ("anthropic", &paths.messages), ("gemini", &paths.generate_content)];
+    for (name, path) in of_paths {
+        if let Some(path) = path
+            && !faces.iter().any(|(other, _)| other == name)
+        {
+            faces.push((name.to_owned(), path.clone()));
+        }
+    }
+    faces.sort_by_key(|(name, _)| name != dialect);
+    faces
+}
+
+fn dialects(raw: &RawProvider) -> Vec<String> {
+    let dialect = raw.dialect.as_deref().unwrap_or_default();
+    let paths = raw.paths.clone().unwrap_or_default();
+    faces(dialect, &paths).into_iter().map(|(name, _)| name).collect()
+}

@@ -1,0 +1,69 @@
+//! Configuration of the Lockgate gateway: a YAML file, or none, and the environment become one checked [`Config`], or a
+//! [`Report`] of every mistake with its place and the nearest valid name.
+//!
+//! The way of a file, one module per step:
+//! 1. `tree` reads YAML into nodes that know line and column.
+//! 2. `expand` replaces `${NAME}`.
+//! 3. `shape` compares the tree with the JSON Schema that `schemars` derives from the raw types.
+//! 4. `raw` holds these types, what was written; serde fills them.
+//! 5. `check` turns them into [`types`](Config), what the gateway uses.
+//!
+//! Mistakes of one step are reported together; a later step begins when the one before found none.
+//! The catalog of providers and the built-in routes are YAML in `data/`, and go the same way.
+//! This crate knows dialects by name only; who uses a [`Config`] joins names and codecs.
+
+mod catalog;
+mod check;
+mod document;
+mod env;
+mod expand;
+mod nearest;
+mod raw;
+mod report;
+mod schema;
+mod secret;
+mod shape;
+mod tree;
+mod types;
+mod units;
+
+use std::path::Path;
+
+pub use self::catalog::{CatalogEntry, catalog};
+pub use self::env::{Env, MAX_FILE_BYTES, MapEnv, ProcessEnv};
+pub use self::nearest::name_distance;
+pub use self::report::{Problem, Report};
+pub use self::secret::Secret;
+pub use self::types::{
+    Auth, Balance, BaseUrl, Config, Face, Failover, FailoverOverrides, Glob, Key, KeyMaterial, Kind, Limits, Listener,
+    Log, LogFormat, Model, ModelNames, ModelOverride, Passthrough, PathPattern, Provider, ProviderKeys, Route, Scheme,
+    Segment, Target, TimeoutOverrides, Timeouts, Tls, Trigger, join_path,
+};
+
+/// Names of the dialects that `dialect` may have.
+pub const DIALECTS: &[&str] = &["openai", "anthropic", "gemini"];
+
+/// Names that `route_type` may have. Health and metrics are the gateway's own and no routes.
+pub const ROUTE_TYPES: &[&str] = &["llm/v1/chat", "llm/v1/models", "passthrough"];
+
+/// What a configuration without a file is called in reports.
+const NO_FILE: &str = "defaults";
+
+/// Loads a file, or the defaults, with the environment.
+pub fn load(path: Option<&Path>, env: &dyn Env) -> Result<Config, Report> {
+    let Some(path) = path else { return load_str(NO_FILE, "", env) };
+    let file = path.display().to_string();
+    match env.read(path) {
+        Ok(text) => load_str(&file, &text, env),
+        Err(error) => Err(Report::of_file(&file, format!("cannot read the file: {error}"))),
+    }
+}
+
+/// Loads a text; `name` stands in reports, and files that the text names are found beside it.
+pub fn load_str(name: &str, text: &str, env: &dyn Env) -> Result<Config, Report> {
+    let document = document::read(name, text, env)?;
+    check::check(&document, env)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! What is inside the binary, and what is shown to users.
+
+use super::loaded;
+use crate::{Auth, DIALECTS, Kind, MapEnv, Scheme, catalog, load};
+
+#[test]
+fn every_entry_of_the_catalog_is_sound() {
+    let entries = catalog();
+    assert!(entries.len() >= 30, "the catalog has {} entries", entries.len());
+    for entry in &entries {
+        let url = entry.base_url.to_string();
+        assert!(entry.kind == Kind::Builtin || entry.base_url.scheme != Scheme::Sim, "{} is nowhere", entry.name);
+        assert!(!url.ends_with("/v1"), "{} counts its version twice", entry.name);
+        assert!(!entry.dialects.is_empty(), "{} speaks nothing", entry.name);
+        assert!(entry.dialects.iter().all(|name| DIALECTS.contains(&name.as_str())), "{:?}", entry.dialects);
+    }
+}
+
+#[test]
+fn every_entry_of_the_catalog_can_be_switched_on() {
+    for entry in catalog() {
+        // Not the usual port, which is that of llama.cpp too.
+        let text = format!("listen: 127.0.0.1:1\nproviders: {{ {}: {{ api_key: key }} }}", entry.name);
+        let config = loaded(&text, &MapEnv::new());
+        let provider = config.provider(entry.name).expect("the provider is configured");
+        assert_eq!(provider.faces[0].dialect, entry.dialects[0]);
+        assert_eq!(provider.key_header, entry.key_header);
+        assert!(provider.auth != Auth::None || entry.kind == Kind::Builtin, "{} needs no key", entry.name);
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    }
+}
+
+#[test]
+fn each_dialect_has_an_entry_of_its_name_and_a_simulator() {
+    let names: Vec<_> = catalog().iter().map(|entry| entry.name).collect();
+    for dialect in DIALECTS {
+        assert!(names.contains(dialect), "no entry shows how `{dialect}` is spoken");
+        assert!(names.contains(&format!("sim-{dialect}").as_str()), "`{dialect}` cannot be tried offline");
+    }
+    let config = loaded("", &MapEnv::new());
+    let sim = config.provider("sim").expect("the simulator is always on");
+    let dialects: Vec<_> = sim.faces.iter().map(|face| face.dialect.as_str()).collect();
+    assert_eq!(dialects, ["openai", "anthropic", "gemini"]);
+    assert!(config.provider("sim-gemini").is_some_and(|provider| provider.faces.len() == 1));
+}
+
+#[test]
+fn key_headers_are_unique() {
+    let mut headers: Vec<_> = catalog().into_iter().map(|entry| entry.key_header).collect();
+    headers.sort();
+    let all = headers.len();
+    headers.dedup();
+    assert_eq!(headers.len(), all, "two providers share a header");
+}
+
+#[test]
+fn gemini_streams_at_a_path_of_its_own() {
+    let config = loaded("providers: { gemini: {} }", &MapEnv::new().with_var("GOOGLE_API_KEY", "key"));
+    let face = config.provider("gemini").and_then(|provider| provider.face("gemini")).expect("it speaks its own");
+    assert_eq!(face.chat_path, "/v1beta/models/{model}:generateContent");
+    assert_eq!(face.stream_path.as_deref(), Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"));
+}
+
+#[test]
+fn the_built_in_routes_serve_three_dialects() {
+    let config = loaded("", &MapEnv::new());
+    let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
+    assert_eq!(route("/v1/chat/completions").dialect.as_deref(), Some("openai"));
+    assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
+    assert_eq!(route("/v1/messages").dialect.as_deref(), Some("anthropic"));
+    assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialect.as_deref(), Some("gemini"));
+    assert_eq!(route("/v1/models/{id}").dialect, None);
+    assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
+    assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");
+    assert!(config.routes.iter().all(|route| route.builtin));
+    let closed = loaded("passthrough: { enabled: false }", &MapEnv::new());
+    assert!(closed.routes.iter().all(|route| route.route_type != "passthrough"));
+}
+
+#[test]
+fn the_example_is_valid() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/example.yaml");
+    let text = std::fs::read_to_string(path).expect("the example is there");
+    let env = ["OPENAI_API_KEY", "GROQ_API_KEY", "ANTHROPIC_API_KEY"]
+        .into_iter()
+        .fold(MapEnv::new().with_file(path, text), |env, name| env.with_var(name, "sk-example-0123456789"))
+        .with_var("ALICE_KEY", "lg-alice-0123456789")
+        .with_file("/run/secrets/openai", "sk-example-9876543210\n");
+    let config = load(Some(path.as_ref()), &env).unwrap_or_else(|report| panic!("{report}"));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert_eq!(config.listeners.len(), 2);
+    assert_eq!(config.models.len(), 3);
+    assert_eq!(config.keys.len(), 2);
+}

@@ -1,0 +1,285 @@
+//! Writes tools, the choice among them, and the tool that stands in for structured output.
+
+use bytes::BytesMut;
+use serde_json::{Map, Value};
+
+use super::{
+    super::wire::{ListWriter, ObjectWriter},
+    encode::Cx,
+};
+use crate::{
+    model::{CachePoint, ErrorInfo, Family, Field, Losses, OutputFormat, RawJson, Str, Tool, ToolChoice},
+    schema::{SchemaTarget, fit},
+};
+
+/// The tool that the model is made to call where it has no structured output.
+const JSON_TOOL: &str = "json_answer";
+
+/// Tools of this vendor that do what another's tool does, by that tool's name.
+const EQUALS: &[(&[&str], &str)] = &[
+    (
+        &["web_search", "web_search_preview", "web_search_options", "googleSearch", "google_search"],
+        r#"{"type":"web_search_20250305","name":"web_search"}"#,
+    ),
+    (
+        &["code_interpreter", "codeExecution", "code_execution"],
+        r#"{"type":"code_execution_20250825","name":"code_execution"}"#,
+    ),
+    (&["urlContext", "url_context"], r#"{"type":"web_fetch_20250910","name":"web_fetch"}"#),
+];
+
+/// Writes `tools` and `tool_choice`.
+pub(super) fn push(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+    let request = cx.request;
+    if request.tools.is_empty() && cx.json_tool.is_none() {
+        return Ok(());
+    }
+    let mut list = ListWriter::begin(body.key("tools"));
+    for tool in request.tools.iter().filter(|tool| is_offered(tool, &request.tool_choice)) {
+        push_tool(&mut list, tool, cx)?;
+    }
+    if let (Some(name), OutputFormat::JsonSchema { description, schema, .. }) = (&cx.json_tool, &request.output.format)
+    {
+        let mut object = ObjectWriter::begin(list.item());
+        object.str("name", name);
+        let description = description.as_deref().unwrap_or("Give the final answer by calling this tool.");
+        object.str("description", description);
+        object.raw("input_schema", rooted(schema, &mut cx.losses).as_str());
+        object.end();
+    }
+    list.end();
+    push_choice(body, cx);
+    Ok(())
+}
+
+/// The name of the stand-in tool, if the request needs one. It differs from all names of the client's.
+pub(super) fn json_tool(cx: &Cx<'_>) -> Option<Str> {
+    if cx.profile.structured || !matches!(cx.request.output.format, OutputFormat::JsonSchema { .. }) {
+        return None;
+    }
+    let taken = |name: &str| cx.request.tools.iter().any(|tool| name_of(tool).is_some_and(|of| *of == *name));
+    let mut name = JSON_TOOL.to_owned();
+    while taken(&name) {
+        name.push('_');
+    }
+    Some(Str::from(name))
+}
+
+/// Whether the choice forces a call.
+pub(super) fn is_forced(cx: &Cx<'_>) -> bool {
+    cx.json_tool.is_some()
+        || matches!(
+            cx.request.tool_choice,
+            ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. }
+        )
+}
+
+fn name_of(tool: &Tool) -> Option<&Str> {
+    match tool {
+        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name),
+        Tool::Server { .. } => None,
+    }
+}
+
+/// The wire has no list of allowed tools, so the others are left out.
+fn is_offered(tool: &Tool, choice: &ToolChoice) -> bool {
+    match choice {
+        ToolChoice::Allowed { names, .. } => name_of(tool).is_none_or(|name| names.contains(name)),
+        _ => true,
+    }
+}
+
+fn push_tool(list: &mut ListWriter<'_>, tool: &Tool, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+    match tool {
+        Tool::Function { name, description, schema, strict, cache } => {
+            let name = cx.tool_name(name);
+            let mut object = ObjectWriter::begin(list.item());
+            object.str("name", &name);
+            object.opt_str("description", description.as_deref());
+            let strict = strict.unwrap_or_default();
+            let schema = schema.as_ref().map(|schema| {
+                let fitted = if strict { fit(schema, SchemaTarget::Anthropic) } else { unfitted(schema) };
+                if fitted.weakened {
+                    cx.losses.approx(Field::ToolSchema);
+                }
+                rooted(&fitted.schema, &mut cx.losses)
+            });
+            let empty = r#"{"type":"object","properties":{}}"#;
+            object.raw("input_schema", schema.as_ref().map_or(empty, RawJson::as_str));
+            if strict && cx.profile.structured {
+                object.bool("strict", true);
+            } else if strict {
+                cx.losses.drop(Field::ToolStrict);
+            }
+            if let Some(cache) = cache {
+                if cx.breakpoints.tool() {
+                    push_cache(&mut object, cache);
+                } else {
+                    cx.losses.drop(Field::CacheControl);
+                }
+            }
+            object.end();
+        }
+        Tool::Custom { name, description, format } => {
+            cx.losses.approx(Field::CustomTool);
+            let name = cx.tool_name(name);
+            let mut object = ObjectWriter::begin(list.item());
+            object.str("name", &name);
+            object.opt_str("description", description.as_deref());
+            push_free_schema(object.key("input_schema"), format.as_ref());
+            object.end();
+        }
+        Tool::Server { family: Family::Anthropic, raw, .. } => {
+            list.item().extend_from_slice(raw.as_str().as_bytes());
+        }
+        Tool::Server { kind, .. } => {
+            let equal = EQUALS.iter().find(|(kinds, _)| kinds.contains(&&**kind));
+            let Some((_, tool)) = equal else {
+                let message = format!("the tool `{kind}` does not exist at this model's provider, leave it out");
+                return Err(ErrorInfo::invalid("tools", message));
+            };
+            cx.losses.approx(Field::ServerTool);
+            list.item().extend_from_slice(tool.as_bytes());
+        }
+    }
+    Ok(())
+}
+
+fn unfitted(schema: &RawJson) -> crate::schema::Fitted {
+    crate::schema::Fitted { schema: schema.clone(), weakened: false }
+}
+
+/// The schema of a tool that takes free text: one string, whose description holds the grammar.
+fn push_free_schema(out: &mut BytesMut, format: Option<&RawJson>) {
+    let mut schema = ObjectWriter::of_type(out, "object");
+    let mut properties = ObjectWriter::begin(schema.key("properties"));
+    let mut input = ObjectWriter::of_type(properties.key("input"), "string");
+    input.opt_str("description", format.map(RawJson::as_str));
+    input.end();
+    properties.end();
+    schema.raw("required", r#"["input"]"#);
+    schema.end();
+}
+
+fn push_choice(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
+    let parallel = cx.request.parallel_tools;
+    let (mut kind, mut name) = match &cx.request.tool_choice {
+        ToolChoice::Unset if parallel == Some(false) => ("auto", None),
+        ToolChoice::Unset => ("", None),
+        ToolChoice::Auto => ("auto", None),
+        ToolChoice::None => ("none", None),
+        ToolChoice::Required => ("any", None),
+        ToolChoice::Named(name) => ("tool", Some(name.clone())),
+        ToolChoice::Allowed { required, .. } => {
+            cx.losses.approx(Field::ToolChoice);
+            (if *required { "any" } else { "auto" }, None)
+        }
+    };
+    let mut parallel = parallel;
+    if let Some(json_tool) = &cx.json_tool {
+        // With tools of the client's on offer, the model calls one of them or gives its answer.
+        let free = !cx.request.tools.is_empty() && cx.request.tool_choice != ToolChoice::None;
+        if kind != "tool" {
+            (kind, name) = if free { ("any", None) } else { ("tool", Some(json_tool.clone())) };
+        }
+        parallel = Some(false);
+    }
+    if matches!(kind, "any" | "tool") && !cx.profile.forced_tools {
+        cx.losses.approx(Field::ToolChoice);
+        (kind, name) = ("auto", None);
+    }
+    if kind.is_empty() {
+        return;
+    }
+    let name = name.map(|name| cx.tool_name(&name));
+    let mut object = ObjectWriter::of_type(body.key("tool_choice"), kind);
+    object.opt_str("name", name.as_deref());
+    if let Some(parallel) = parallel.filter(|_| kind != "none") {
+        object.bool("disable_parallel_tool_use", !parallel);
+    }
+    object.end();
+}
+
+/// Writes a cache breakpoint.
+pub(super) fn push_cache(object: &mut ObjectWriter<'_>, cache: &CachePoint) {
+    let mut control = ObjectWriter::of_type(object.key("cache_control"), "ephemeral");
+    control.opt_str("ttl", cache.ttl.as_deref().filter(|ttl| matches!(*ttl, "5m" | "1h")));
+    control.end();
+}
+
+/// The schema with an object at its root, as the wire requires. One that has it keeps its bytes.
+fn rooted(schema: &RawJson, losses: &mut Losses) -> RawJson {
+    let Value::Object(mut root) = schema.to_value() else {
+        losses.approx(Field::ToolSchema);
+        return RawJson::from_checked(Str::from_static(r#"{"type":"object"}"#));
+    };
+    let has_type = root.get("type").is_some_and(|kind| kind == "object");
+    let combined = ["anyOf", "oneOf", "allOf"].into_iter().any(|word| root.contains_key(word));
+    if has_type && !combined {
+        return schema.clone();
+    }
+    if combined {
+        losses.approx(Field::ToolSchema);
+        flatten(&mut root);
+    }
+    root.insert("type".to_owned(), Value::from("object"));
+    RawJson::from_value(&Value::Object(root))
+}
+
+/// Merges the branches of root combinations: all their properties, and of what they require what every accepted
+/// value has.
+fn flatten(root: &mut Map<String, Value>) {
+    for word in ["allOf", "anyOf", "oneOf"] {
+        let Some(Value::Array(branches)) = root.shift_remove(word) else { continue };
+        let mut required: Option<Vec<Value>> = None;
+        for branch in &branches {
+            let properties = branch.get("properties").and_then(Value::as_object);
+            let slot = root.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+            if let (Some(slot), Some(properties)) = (slot.as_object_mut(), properties) {
+                for (name, schema) in properties {
+                    slot.entry(name.as_str()).or_insert_with(|| schema.clone());
+                }
+            }
+            let of_branch = branch.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+            required = Some(match required {
+                None => of_branch,
+                Some(all) if word == "allOf" => all.into_iter().chain(of_branch).collect(),
+                Some(all) => all.into_iter().filter(|name| of_branch.contains(name)).collect(),
+            });
+        }
+        let slot = root.entry("required").or_insert_with(|| Value::Array(Vec::new()));
+        if let Some(slot) = slot.as_array_mut() {
+            slot.extend(required.unwrap_or_default());
+            let mut seen: Vec<Value> = Vec::new();
+            slot.retain(|name| {
+                !seen.contains(name) && {
+                    seen.push(name.clone());
+                    true
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(schema: &str) -> String {
+        let schema = RawJson::parse(Str::from(schema)).expect("the schema is JSON");
+        rooted(&schema, &mut Losses::default()).as_str().to_owned()
+    }
+
+    #[test]
+    fn an_object_schema_keeps_its_bytes() {
+        let schema = r#"{ "type":"object", "properties":{"a":{"anyOf":[]}} }"#;
+        assert_eq!(root(schema), schema);
+    }
+
+    #[test]
+    fn root_combinations_are_flattened() {
+        let schema =
+            r#"{"anyOf":[{"properties":{"a":{}},"required":["a","b"]},{"properties":{"b":{}},"required":["b"]}]}"#;
+        assert_eq!(root(schema), r#"{"properties":{"a":{},"b":{}},"required":["b"],"type":"object"}"#);
+    }
+}

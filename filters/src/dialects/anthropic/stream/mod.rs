@@ -1,0 +1,17 @@
+//! Streams: reading an upstream's, writing a client's, watching one that passes.
+
+mod decode;
+mod encode;
+mod event;
+mod frame;
+mod open;
+mod tap;
+mod template;
+
+pub(super) use decode::Decoder;
+pub(super) use encode::Encoder;
+pub(super) use frame::PING;
+pub(super) use tap::StreamTap;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! The dialects: one folder each, and the table of them.
+//!
+//! A dialect maps its wire format to the model and back, and says how its own requests are read at a glance and
+//! edited in place, so that traffic between two speakers of it passes untouched. No file here names two dialects.
+
+pub mod anthropic;
+pub mod gemini;
+pub mod openai_chat;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    json::Splice,
+    model::{ErrorClass, ErrorInfo, Event, Field, FilterError, Losses, Request, Response, Str, Usage},
+    seal::Sealer,
+};
+
+/// Every dialect. A new one is a folder and a line here.
+pub const DIALECTS: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini];
+
+/// The dialect that configuration calls `name` for requests of `route_type`.
+pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.config_name() == (name, route_type))
+}
+
+/// A wire format, as a client speaks it and as an upstream speaks it.
+pub trait Dialect: std::fmt::Debug + Send + Sync {
+    /// The name of its folder, used in logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// The dialect and route type by which configuration asks for it.
+    fn config_name(&self) -> (&'static str, &'static str);
+
+    /// Reads what routing needs, without decoding the rest.
+    ///
+    /// # Errors
+    /// What the client is to be told: not JSON, no model, a member named twice.
+    fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo>;
+
+    /// The edits that a request needs to go to an upstream of the same dialect.
+    fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice>;
+
+    /// Decodes a client's request.
+    ///
+    /// # Errors
+    /// What the client is to be told.
+    fn decode_request(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo>;
+
+    /// Encodes a request for an upstream.
+    ///
+    /// # Errors
+    /// What the client is to be told of a member that must not be left out and cannot be carried.
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo>;
+
+    /// Decodes an upstream's whole response. An error object in a success is [`Err`] of [`ResponseError::Upstream`].
+    ///
+    /// # Errors
+    /// If the body is not this dialect's, or is an error.
+    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError>;
+
+    /// Encodes a whole response for a client.
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes;
+
+    /// Reads token counts, and whether the answer is one, from a whole response that passes untouched.
+    fn inspect_response(&self, body: &Bytes) -> Glance;
+
+    /// Decodes an upstream's error body; `status` decides where the body says nothing.
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo;
+
+    /// Encodes an error for a client, as a whole body.
+    fn encode_error(&self, error: &ErrorInfo, request_id: &str) -> Bytes;
+
+    /// The HTTP status that this dialect's clients expect for an error.
+    fn error_status(&self, error: &ErrorInfo) -> u16 {
+        relayed_status(error).unwrap_or_else(|| error.class.status())
+    }
+
+    /// Reads an upstream's stream.
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
+
+    /// Writes a client's stream.
+    fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder>;
+
+    /// Watches a stream that passes untouched.
+    fn tap(&self, tap: TapSpec) -> Box<dyn Tap>;
+
+    /// The `content-type` of this dialect's streams.
+    fn stream_content_type(&self, form: StreamForm) -> &'static str {
+        match form {
+            StreamForm::Sse => "text/event-stream",
+            StreamForm::JsonArray => "application/json",
+        }
+    }
+
+    /// Bytes that keep an idle stream alive and that every client of this dialect ignores.
+    fn keepalive(&self) -> &'static [u8];
+
+    /// Where a member stands in this dialect's requests, as a JSON pointer.
+    fn pointer(&self, field: Field) -> &'static str;
+
+    /// Request headers that belong to the dialect itself and travel between its speakers (`anthropic-beta`).
+    fn headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+}
+
+/// The status of an error that is an upstream's own 4xx answer to the client's own request: it is relayed.
+/// Failures of the gateway's credential are not (they carry [`ErrorClass::UpstreamAuth`]).
+pub fn relayed_status(error: &ErrorInfo) -> Option<u16> {
+    let status = error.upstream_status.filter(|status| (400..=599).contains(status))?;
+    match error.class {
+        ErrorClass::UpstreamAuth => None,
+        _ if status == 529 => None,
+        _ => Some(status),
+    }
+}
+
+/// What a request's path and query say of the call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallHead<'a> {
+    /// The model in the path, decoded, where the dialect puts it there.
+    pub model: Option<&'a str>,
+    /// The verb in the path (`streamGenerateContent`), where the dialect has verbs.
+    pub verb: Option<&'a str>,
+    /// The query, raw.
+    pub query: Option<&'a str>,
+}
+
+/// What routing needs to know of a request.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// The model as the client named it.
+    pub model: Str,
+    /// Where the model's JSON string stands in the body, quotes included; `None` if it stands in the path.
+    pub model_at: Option<std::ops::Range<usize>>,
+    /// How the answer is to be streamed; `None` if it is not.
+    pub stream: Option<StreamForm>,
+    /// Whether the client asked for usage at the end of the stream. Meaningless where usage always comes.
+    pub include_usage: bool,
+    /// Where `stream_options` (or what corresponds) stands, for the splice that asks for usage.
+    pub stream_options_at: Option<std::ops::Range<usize>>,
+}
+
+/// How a streamed answer is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamForm {
+    /// Server-sent events.
+    Sse,
+    /// One JSON array, element by element (Gemini without `alt=sse`).
+    JsonArray,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The model as the upstream names it.
+    pub model: &'a str,
+    /// Named quirks of the upstream, from the catalog.
+    pub quirks: &'a [String],
+    /// Whether the upstream accepts a request for usage in a stream.
+    pub usage_in_stream: bool,
+    /// Opens envelopes that this gateway made.
+    pub sealer: &'a Sealer,
+}
+
+impl Target<'_> {
+    /// Whether the catalog lists a quirk for the upstream.
+    pub fn has_quirk(&self, quirk: &str) -> bool {
+        self.quirks.iter().any(|listed| listed == quirk)
+    }
+}
+
+/// A request as an upstream reads it.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// The body.
+    pub body: Bytes,
+    /// What could not be carried.
+    pub losses: Losses,
+    /// Headers that members of the body require (`anthropic-beta`).
+    pub headers: Vec<(&'static str, Str)>,
+    /// Tool names that had to be changed for the upstream: `(sent, original)`. The reply restores them.
+    pub renamed_tools: Vec<(Str, Str)>,
+    /// True if structured output had to be emulated by a forced tool call: the reply turns that call back to text.
+    pub json_tool: Option<Str>,
+}
+
+/// How the client wants its answer written. Made once per request, from the request and what its encoding changed.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The model as the client named it; answers carry this name.
+    pub model: Str,
+    /// Id for an answer to which the upstream gave none.
+    pub id: Str,
+    /// Now, Unix seconds, for an answer that says no time.
+    pub created: u64,
+    /// The framing of a streamed answer.
+    pub form: StreamForm,
+    /// Whether a stream is to end with usage where that is the client's choice.
+    pub include_usage: bool,
+    /// Whether readable thinking is to be shown.
+    pub show_reasoning: bool,
+    /// Estimated input tokens, for dialects that state them before the upstream has counted.
+    pub input_estimate: u64,
+    /// Seals other vendors' opaque state into this dialect's fields.
+    pub sealer: Sealer,
+}
+
+/// Why a whole response is not an answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ResponseError {
+    /// The body is an error object, though the status may have said success.
+    #[error(transparent)]
+    Upstream(#[from] ErrorInfo),
+    /// The body is not this dialect's.
+    #[error(transparent)]
+    Malformed(#[from] FilterError),
+}
+
+/// What a whole response says at a glance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Glance {
+    /// Token counts, if it has any.
+    pub usage: Option<Usage>,
+    /// The model that served, as the provider names it.
+    pub model: Option<Str>,
+    /// The error, if the body is one although the status said success.
+    pub error: Option<Box<ErrorInfo>>,
+}
+
+/// Reads a stream cut anywhere.
+pub trait StreamDecoder: Send + Sync {
+    /// Takes a chunk cut anywhere; appends the events that it completes, their text sliced from it.
+    ///
+    /// # Errors
+    /// If the stream is not this dialect's. Nothing more may be fed then.
+    fn feed(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), FilterError>;
+
+    /// The upstream closed. A stream cut short yields [`Event::Error`], then [`Event::End`]; one that ended properly
+    /// yields `End` if it has not been seen.
+    ///
+    /// # Errors
+    /// If what was left over is not this dialect's.
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), FilterError>;
+}
+
+/// Writes a stream.
+pub trait StreamEncoder: Send + Sync {
+    /// Appends the bytes of an event.
+    fn encode(&mut self, event: &Event, out: &mut BytesMut);
+}
+
+/// What a tap must do besides watching.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TapSpec {
+    /// Take out the usage chunk that only the gateway asked for.
+    pub strip_usage: bool,
+    /// The stream is a JSON array, not events.
+    pub json_array: bool,
+}
+
+/// Watches a stream that passes untouched.
+pub trait Tap: Send + Sync {
+    /// Sees a chunk pass; appends to `out` what goes on to the client: the chunk itself, except for an uninvited
+    /// usage event, and for the beginning of an event that may turn out to be one.
+    fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>);
+
+    /// The upstream closed; appends what was held back.
+    fn finish(&mut self, out: &mut Vec<Bytes>);
+
+    /// Token counts seen so far.
+    fn usage(&self) -> Option<&Usage>;
+
+    /// The model that served, as the provider names it.
+    fn model(&self) -> Option<&Str>;
+
+    /// Whether the stream has said that it is complete.
+    fn is_complete(&self) -> bool;
+}

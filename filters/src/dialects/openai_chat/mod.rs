@@ -1,0 +1,104 @@
+//! `OpenAI` Chat Completions, and what speaks like it: Azure, Mistral, Groq, `DeepSeek`, `OpenRouter`, vLLM and many more.
+//!
+//! Reference: <https://platform.openai.com/docs/api-reference/chat>. Where the vendors differ, the decoders accept what
+//! any of them sends, and the encoder writes what all of them take; what an upstream wants otherwise is a named quirk
+//! (the table stands in `request/encode.rs`).
+//!
+//! Wire facts: `POST /v1/chat/completions`, the model in the body; streams are server-sent events without names, ended
+//! by `data: [DONE]`; SSE comments keep a stream alive with every client.
+
+mod answer;
+mod error;
+mod inspect;
+mod pointer;
+mod profile;
+mod reasoning;
+mod request;
+mod response;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod wire;
+mod write;
+
+use bytes::Bytes;
+
+use super::{
+    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, Tap, TapSpec,
+    Target,
+};
+use crate::{
+    json::Splice,
+    model::{ErrorInfo, Field, Request, Response},
+};
+
+/// The Chat Completions dialect.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenAiChat;
+
+impl Dialect for OpenAiChat {
+    fn name(&self) -> &'static str {
+        "openai_chat"
+    }
+
+    fn config_name(&self) -> (&'static str, &'static str) {
+        ("openai", "llm/v1/chat")
+    }
+
+    fn inspect(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
+        inspect::inspect(body)
+    }
+
+    fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice> {
+        inspect::splices(inspection, target)
+    }
+
+    fn decode_request(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo> {
+        request::decode(body)
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
+        request::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
+        response::decode(body)
+    }
+
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
+        response::encode(response, reply)
+    }
+
+    fn inspect_response(&self, body: &Bytes) -> Glance {
+        inspect::glance(body)
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo {
+        error::decode(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorInfo, _request_id: &str) -> Bytes {
+        error::encode(error)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::default())
+    }
+
+    fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(reply))
+    }
+
+    fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
+        Box::new(stream::StreamTap::new(tap))
+    }
+
+    fn keepalive(&self) -> &'static [u8] {
+        b": ka\n\n"
+    }
+
+    fn pointer(&self, field: Field) -> &'static str {
+        pointer::pointer(field)
+    }
+}

@@ -1,0 +1,51 @@
+//! Where members stand in this dialect's requests.
+
+use crate::model::Field;
+
+/// The JSON pointer of a member.
+pub(super) fn pointer(field: Field) -> &'static str {
+    match field {
+        Field::System => "/messages/0",
+        Field::Tools | Field::ServerTool | Field::CustomTool => "/tools",
+        Field::ToolSchema => "/tools/function/parameters",
+        Field::ToolStrict => "/tools/function/strict",
+        Field::ToolChoice => "/tool_choice",
+        Field::ToolArguments => "/messages/tool_calls/function/arguments",
+        Field::ToolResult | Field::ToolError => "/messages/content",
+        Field::ParallelTools => "/parallel_tool_calls",
+        Field::Name => "/messages/name",
+        Field::Image => "/messages/content/image_url",
+        Field::ImageDetail => "/messages/content/image_url/detail",
+        Field::Document | Field::Video => "/messages/content/file",
+        Field::Audio => "/messages/content/input_audio",
+        Field::CacheControl => "/messages/content/prompt_cache_breakpoint",
+        Field::Reasoning => "/reasoning_effort",
+        Field::ReasoningDisplay => "/reasoning/exclude",
+        Field::ReasoningHistory => "/messages/reasoning_content",
+        Field::Signature => "/messages/reasoning_details",
+        Field::ResponseFormat => "/response_format",
+        Field::ResponseSchema => "/response_format/json_schema/schema",
+        Field::Modalities => "/modalities",
+        Field::Verbosity => "/verbosity",
+        Field::Temperature => "/temperature",
+        Field::TopP => "/top_p",
+        Field::TopK => "/top_k",
+        Field::FrequencyPenalty => "/frequency_penalty",
+        Field::PresencePenalty => "/presence_penalty",
+        Field::Seed => "/seed",
+        Field::LogitBias => "/logit_bias",
+        Field::Logprobs => "/logprobs",
+        Field::MaxTokens => "/max_completion_tokens",
+        Field::Stop => "/stop",
+        Field::Candidates => "/n",
+        Field::User => "/user",
+        Field::Metadata => "/metadata",
+        Field::Store => "/store",
+        Field::CacheKey => "/prompt_cache_key",
+        Field::CachedContent => "/cached_content",
+        Field::Tier => "/service_tier",
+        Field::Safety => "/moderation",
+        Field::Extra => "/extra_body",
+        Field::SystemMid | Field::Messages | Field::Prefill => "/messages",
+    }
+}

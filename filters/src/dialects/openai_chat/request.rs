@@ -1,0 +1,14 @@
+//! Requests, both ways.
+
+mod content;
+mod decode;
+mod encode;
+mod history;
+mod messages;
+mod tools;
+mod write;
+
+pub(super) use content::url_media;
+pub(super) use decode::decode;
+pub(super) use encode::encode;
+pub(super) use messages::{decode_call, legacy_call};

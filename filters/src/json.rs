@@ -1,0 +1,7 @@
+//! JSON without a tree: writing straight into a buffer, and finding top-level members to replace in place.
+
+mod splice;
+mod write;
+
+pub use splice::{Member, MemberError, Members, Splice, apply};
+pub use write::{push_raw_str, push_str, push_u64};

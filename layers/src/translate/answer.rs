@@ -1,0 +1,328 @@
+//! From an upstream's success to the client's answer: whole or streamed, native or cross.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response::Parts};
+use http_body_util::BodyExt;
+use lockgate_filters::{
+    dialects::{Dialect, Encoded, Reply, ResponseError, StreamForm},
+    model::{ErrorInfo, Event, Losses, Response as Answer},
+    stream::{Folder, Restorer, unfold},
+};
+use tokio::time::Instant;
+
+use super::{
+    Attempt, AttemptError,
+    cross::{CrossBody, CrossStream},
+    native::NativeBody,
+    outgoing::Lane,
+    peek::{Peeked, peek},
+};
+use crate::{body::Body, record::EndedBy, target::Target};
+
+/// A whole answer is held up to this. Images come inline.
+const MAX_WHOLE_ANSWER: usize = 64 << 20;
+
+/// The response header that names the provider that served.
+const PROVIDER: HeaderName = HeaderName::from_static("x-lockgate-provider");
+/// The response header that names the model that served, as the provider names it.
+const MODEL: HeaderName = HeaderName::from_static("x-lockgate-model");
+/// The response header that lists what translation could not carry.
+const LOSS: HeaderName = HeaderName::from_static("x-lockgate-loss");
+/// The longest list of losses in a header, unless the client asks for all.
+const MAX_LOSS_HEADER: usize = 1024;
+
+/// Response headers that concern one connection only, or that describe bytes which may have changed.
+static HOP_BY_HOP: [HeaderName; 11] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TRAILER,
+    header::TE,
+    header::PROXY_AUTHENTICATE,
+    header::SET_COOKIE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("alt-svc"),
+];
+
+/// Makes the client's answer of an upstream's.
+pub(super) async fn answer(
+    attempt: Attempt,
+    rsp: Response<Body>,
+    lane: Lane,
+    dialect: &'static dyn Dialect,
+    started: Instant,
+) -> Result<Response<Body>, AttemptError> {
+    let (parts, body) = rsp.into_parts();
+    let form = answered_form(&parts.headers);
+    let Some(form) = form else {
+        return Err(AttemptError::invalid_answer(&attempt.target, &"it is neither JSON nor an event stream"));
+    };
+    let wants_stream = attempt.call.inspection.stream.is_some();
+    match lane {
+        Lane::Native { strip_usage } if wants_stream && (form == StreamForm::Sse || is_array(&attempt)) => {
+            let spec = lockgate_filters::dialects::TapSpec { strip_usage, json_array: form == StreamForm::JsonArray };
+            native_stream(attempt, parts, body, spec, started).await
+        }
+        Lane::Native { .. } => native_whole(attempt, parts, body, dialect, started).await,
+        Lane::Cross { encoded, reply } => {
+            let cross = Cross { attempt, dialect, encoded, reply, started };
+            match (wants_stream, form) {
+                (true, StreamForm::Sse) => cross.stream(body).await,
+                (true, StreamForm::JsonArray) => cross.unfolded(body).await,
+                (false, StreamForm::JsonArray) => cross.whole(body).await,
+                (false, StreamForm::Sse) => cross.folded(body).await,
+            }
+        }
+    }
+}
+
+/// Whether the body is an event stream or JSON; `None` if it is neither, or is compressed.
+fn answered_form(headers: &HeaderMap) -> Option<StreamForm> {
+    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        return None;
+    }
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    if kind.eq_ignore_ascii_case(b"text/event-stream") {
+        Some(StreamForm::Sse)
+    } else if kind.is_empty() || kind.ends_with(b"json") {
+        Some(StreamForm::JsonArray)
+    } else {
+        None
+    }
+}
+
+fn is_array(attempt: &Attempt) -> bool {
+    attempt.call.inspection.stream == Some(StreamForm::JsonArray)
+}
+
+async fn native_stream(
+    attempt: Attempt,
+    parts: Parts,
+    mut body: Body,
+    spec: lockgate_filters::dialects::TapSpec,
+    started: Instant,
+) -> Result<Response<Body>, AttemptError> {
+    let mut decoder = attempt.call.dialect.stream_decoder();
+    let peeked = peek(&mut body, &mut *decoder, &attempt.target, started).await?;
+    note_first(&attempt);
+    let head = native_head(&attempt, parts);
+    let stream = NativeBody::new(&attempt, body, peeked.chunks, peeked.ended, spec);
+    Ok(Response::from_parts(head, Body::stream(stream)))
+}
+
+async fn native_whole(
+    attempt: Attempt,
+    parts: Parts,
+    body: Body,
+    dialect: &'static dyn Dialect,
+    started: Instant,
+) -> Result<Response<Body>, AttemptError> {
+    let bytes = whole(&attempt.target, body, started).await?;
+    let glance = dialect.inspect_response(&bytes);
+    if let Some(error) = glance.error {
+        return Err(refused(*error));
+    }
+    if bytes.is_empty() {
+        return Err(AttemptError::invalid_answer(&attempt.target, &"it is empty"));
+    }
+    note_first(&attempt);
+    attempt.call.record.note(|facts| {
+        facts.usage = glance.usage;
+        facts.upstream_done = Some(Instant::now());
+        facts.ended_by = Some(EndedBy::Complete);
+    });
+    Ok(Response::from_parts(native_head(&attempt, parts), Body::full(bytes)))
+}
+
+/// A translated answer.
+struct Cross {
+    attempt: Attempt,
+    dialect: &'static dyn Dialect,
+    encoded: Box<Encoded>,
+    reply: Box<Reply>,
+    started: Instant,
+}
+
+impl Cross {
+    /// Streamed to streamed.
+    async fn stream(self, mut body: Body) -> Result<Response<Body>, AttemptError> {
+        let mut decoder = self.dialect.stream_decoder();
+        let peeked = peek(&mut body, &mut *decoder, &self.attempt.target, self.started).await?;
+        Ok(self.streamed(Some((body, decoder)), peeked))
+    }
+
+    /// Whole to streamed.
+    async fn unfolded(self, body: Body) -> Result<Response<Body>, AttemptError> {
+        let answer = self.decode(body).await?;
+        let mut events = Vec::new();
+        unfold(answer, &mut events);
+        Ok(self.streamed(None, Peeked { chunks: Vec::new(), events, ended: true }))
+    }
+
+    fn streamed(
+        self,
+        upstream: Option<(Body, Box<dyn lockgate_filters::dialects::StreamDecoder>)>,
+        peeked: Peeked,
+    ) -> Response<Body> {
+        note_first(&self.attempt);
+        let form = self.reply.form;
+        let kind = self.attempt.call.dialect.stream_content_type(form);
+        let head = self.head(kind);
+        let stream = CrossBody::new(CrossStream {
+            attempt: self.attempt,
+            upstream,
+            restorer: Restorer::new(&self.encoded),
+            reply: *self.reply,
+            peeked,
+        });
+        Response::from_parts(head, Body::stream(stream))
+    }
+
+    /// Whole to whole.
+    async fn whole(self, body: Body) -> Result<Response<Body>, AttemptError> {
+        let answer = self.decode(body).await?;
+        Ok(self.encode(answer))
+    }
+
+    /// Streamed to whole.
+    async fn folded(self, mut body: Body) -> Result<Response<Body>, AttemptError> {
+        let target = &self.attempt.target;
+        let invalid = |error: &dyn std::fmt::Display| AttemptError::invalid_answer(target, error);
+        let until = self.started + target.timeouts.first_event;
+        let mut decoder = self.dialect.stream_decoder();
+        let mut folder = Folder::default();
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let frame = tokio::time::timeout_at(until, body.frame()).await;
+            match frame.map_err(|_| AttemptError::silent(target))? {
+                None => break,
+                Some(Err(error)) => return Err(invalid(&error)),
+                Some(Ok(frame)) => {
+                    let Ok(chunk) = frame.into_data() else { continue };
+                    decoder.feed(chunk, &mut events).map_err(|error| invalid(&error))?;
+                }
+            }
+            events.drain(..).for_each(|event| folder.push(&event));
+        }
+        decoder.finish(&mut events).map_err(|error| invalid(&error))?;
+        events.drain(..).for_each(|event| folder.push(&event));
+        let answer = folder.finish().map_err(|error| refused(*error))?;
+        Ok(self.encode(answer))
+    }
+
+    async fn decode(&self, body: Body) -> Result<Answer, AttemptError> {
+        let bytes = whole(&self.attempt.target, body, self.started).await?;
+        match self.dialect.decode_response(&bytes) {
+            Ok(answer) => Ok(answer),
+            Err(ResponseError::Upstream(error)) => Err(refused(error)),
+            Err(ResponseError::Malformed(error)) => Err(AttemptError::invalid_answer(&self.attempt.target, &error)),
+        }
+    }
+
+    fn encode(self, mut answer: Answer) -> Response<Body> {
+        Restorer::new(&self.encoded).response(&mut answer);
+        note_first(&self.attempt);
+        self.attempt.call.record.note(|facts| {
+            facts.usage = answer.usage;
+            facts.upstream_done = Some(Instant::now());
+            facts.ended_by = Some(EndedBy::Complete);
+        });
+        let body = self.attempt.call.dialect.encode_response(&answer, &self.reply);
+        Response::from_parts(self.head("application/json"), Body::full(body))
+    }
+
+    fn head(&self, content_type: &'static str) -> Parts {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if self.attempt.call.inspection.stream.is_some() {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+        }
+        if let Some(losses) = loss_header(&self.attempt, &self.encoded.losses) {
+            headers.insert(LOSS, losses);
+        }
+        name_target(&mut headers, &self.attempt.target);
+        let mut parts = Response::new(()).into_parts().0;
+        parts.headers = headers;
+        parts
+    }
+}
+
+fn native_head(attempt: &Attempt, mut parts: Parts) -> Parts {
+    clean_headers(&mut parts.headers);
+    name_target(&mut parts.headers, &attempt.target);
+    parts.version = http::Version::HTTP_11;
+    parts
+}
+
+/// Takes out what must not travel from an upstream's head to the client's.
+pub(super) fn clean_headers(headers: &mut HeaderMap) {
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+fn name_target(headers: &mut HeaderMap, target: &Target) {
+    for (name, value) in [(PROVIDER, &target.provider), (MODEL, &target.model)] {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value.clone().into_bytes()) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn loss_header(attempt: &Attempt, losses: &Losses) -> Option<HeaderValue> {
+    if losses.is_empty() {
+        return None;
+    }
+    let full = attempt.call.headers.get(LOSS).is_some_and(|value| value.as_bytes() == b"full");
+    let mut text = String::new();
+    let mut left = 0;
+    for loss in losses {
+        let piece = format!("{}={}", attempt.call.dialect.pointer(loss.field), loss.level.as_str());
+        if !full && text.len() + piece.len() > MAX_LOSS_HEADER {
+            left += 1;
+            continue;
+        }
+        if !text.is_empty() {
+            text.push(';');
+        }
+        text.push_str(&piece);
+    }
+    if left > 0 {
+        text.push_str(&format!(";+{left}"));
+    }
+    HeaderValue::from_str(&text).ok()
+}
+
+/// Reads a whole body, until the attempt's deadline.
+async fn whole(target: &Target, body: Body, started: Instant) -> Result<Bytes, AttemptError> {
+    let until = started + target.timeouts.first_event;
+    let body = http_body_util::Limited::new(body, MAX_WHOLE_ANSWER);
+    match tokio::time::timeout_at(until, body.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) => Err(AttemptError::invalid_answer(target, &error)),
+        Err(_) => Err(AttemptError::silent(target)),
+    }
+}
+
+/// An error object under status 200.
+fn refused(error: ErrorInfo) -> AttemptError {
+    let mut refused = AttemptError::new(error);
+    if refused.fault == super::Fault::Server {
+        refused.fault = super::Fault::InvalidAnswer;
+    }
+    refused
+}
+
+fn note_first(attempt: &Attempt) {
+    attempt.call.record.note(|facts| facts.first_event = Some(Instant::now()));
+}
+
+/// The `retry-after` header, in seconds.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}

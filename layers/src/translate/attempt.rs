@@ -1,0 +1,167 @@
+//! One attempt at one target.
+
+use http::Response;
+use http_body_util::BodyExt;
+use lockgate_filters::{
+    model::{ErrorClass, ErrorInfo},
+    seal::Sealer,
+};
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+use super::{
+    Attempt, AttemptError, ConnectError, Fault, answer,
+    outgoing::{Prepared, prepare},
+};
+use crate::{
+    BoxError, BoxFuture,
+    body::Body,
+    credential::{NoCredential, Outgoing},
+    record::Facts,
+    target::Target,
+};
+
+/// An upstream's error body is read up to this; the rest says nothing more.
+const MAX_ERROR_BODY: usize = 1 << 20;
+
+/// Makes attempts.
+#[derive(Clone, Debug)]
+pub struct TranslateLayer {
+    sealer: Sealer,
+}
+
+impl TranslateLayer {
+    /// Seals and opens other vendors' opaque state with `sealer`.
+    pub fn new(sealer: Sealer) -> Self {
+        Self { sealer }
+    }
+}
+
+impl<S> Layer<S> for TranslateLayer {
+    type Service = Translate<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Translate { inner, sealer: self.sealer.clone() }
+    }
+}
+
+/// Makes attempts.
+#[derive(Clone, Debug)]
+pub struct Translate<S> {
+    inner: S,
+    sealer: Sealer,
+}
+
+impl<S> Service<Attempt> for Translate<S>
+where
+    S: Service<Outgoing, Response = Response<Body>, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = AttemptError;
+    type Future = BoxFuture<Response<Body>, AttemptError>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), AttemptError>> {
+        self.inner.poll_ready(cx).map_err(|error| AttemptError::invalid_answer_of(&*error))
+    }
+
+    fn call(&mut self, attempt: Attempt) -> Self::Future {
+        let prepared = match prepare(&attempt, &self.sealer) {
+            Ok(prepared) => prepared,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let Prepared { outgoing, lane, dialect } = prepared;
+        let own_key = outgoing.caller_key.is_none();
+        let started = Instant::now();
+        note_sent(&attempt, dialect.name(), started);
+        let sent = self.inner.call(outgoing);
+        Box::pin(async move {
+            let target = &attempt.target;
+            let silent_at = started + target.timeouts.first_event;
+            let rsp = match tokio::time::timeout_at(silent_at, sent).await {
+                Ok(Ok(rsp)) => rsp,
+                Ok(Err(error)) => return Err(unsent(target, error)),
+                Err(_) => return Err(AttemptError::silent(target)),
+            };
+            attempt.call.record.note(|facts| facts.upstream_head = Some(Instant::now()));
+            if rsp.status().is_success() {
+                answer::answer(attempt, rsp, lane, dialect, started).await
+            } else {
+                Err(refused(&attempt, rsp, dialect, own_key, silent_at).await)
+            }
+        })
+    }
+}
+
+fn note_sent(attempt: &Attempt, dialect: &'static str, now: Instant) {
+    attempt.call.record.note(|facts: &mut Facts| {
+        facts.target = Some(attempt.target.clone());
+        facts.upstream_dialect = Some(dialect);
+        facts.sent = Some(now);
+    });
+}
+
+impl AttemptError {
+    fn invalid_answer_of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let message = format!("the upstream client failed ({error}): try again");
+        Self::with_fault(Fault::Server, ErrorInfo::new(ErrorClass::Upstream, message))
+    }
+}
+
+/// The request did not get an answer at all.
+fn unsent(target: &Target, error: BoxError) -> AttemptError {
+    let provider = &target.provider;
+    let error = match error.downcast::<NoCredential>() {
+        Ok(missing) => {
+            let info = ErrorInfo::new(ErrorClass::UpstreamAuth, missing.to_string()).with_code("missing_provider_key");
+            return AttemptError::with_fault(Fault::Auth, info);
+        }
+        Err(error) => error,
+    };
+    if error.is::<ConnectError>() {
+        let message = format!("provider `{provider}` cannot be reached ({error}): try again, or choose another model");
+        let info = ErrorInfo::new(ErrorClass::Upstream, message).with_code("upstream_unreachable");
+        return AttemptError::with_fault(Fault::Connect, info);
+    }
+    AttemptError::invalid_answer(target, &error)
+}
+
+/// The upstream answered with an error status.
+async fn refused(
+    attempt: &Attempt,
+    rsp: Response<Body>,
+    dialect: &'static dyn lockgate_filters::dialects::Dialect,
+    own_key: bool,
+    until: Instant,
+) -> AttemptError {
+    let (parts, body) = rsp.into_parts();
+    let status = parts.status.as_u16();
+    let body = http_body_util::Limited::new(body, MAX_ERROR_BODY);
+    let bytes = match tokio::time::timeout_at(until, body.collect()).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(_)) | Err(_) => bytes::Bytes::new(),
+    };
+    let mut info = dialect.decode_error(status, &bytes);
+    info.upstream_status = Some(status);
+    info.retry_after = info.retry_after.or_else(|| answer::retry_after(&parts.headers));
+    let about_key = matches!(info.class, ErrorClass::Auth | ErrorClass::Billing | ErrorClass::Permission);
+    if about_key && own_key {
+        let provider = &attempt.target.provider;
+        let message = format!(
+            "provider `{provider}` refused the gateway's own key (status {status}): check its `api_key`, its rights and \
+             its balance"
+        );
+        let info = ErrorInfo { upstream_status: Some(status), ..ErrorInfo::new(ErrorClass::UpstreamAuth, message) };
+        return AttemptError::new(info);
+    }
+    let mut error = AttemptError::new(info);
+    if status >= 500 && error.fault == Fault::Request {
+        error.fault = Fault::Server;
+    }
+    if dialect.name() == attempt.call.dialect.name() && !bytes.is_empty() {
+        let mut relayed = Response::from_parts(parts, bytes);
+        answer::clean_headers(relayed.headers_mut());
+        error.relay = Some(Box::new(relayed));
+    }
+    error
+}

@@ -1,0 +1,192 @@
+//! A streamed answer that is translated event by event.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame};
+use lockgate_filters::{
+    dialects::{Reply, StreamDecoder, StreamEncoder, StreamForm},
+    model::{ErrorInfo, Event, Usage},
+    stream::Restorer,
+};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use super::{
+    Attempt,
+    native::{MAX_PIECE, broken, silent, truncated},
+    peek::Peeked,
+    watch::Watch,
+};
+use crate::{BoxError, body::Body, record::EndedBy};
+
+/// How long a stream may be idle before something is said, so that no proxy in between gives it up.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// What a translated stream is made of.
+pub(super) struct CrossStream {
+    pub(super) attempt: Attempt,
+    pub(super) upstream: Option<(Body, Box<dyn StreamDecoder>)>,
+    pub(super) restorer: Restorer,
+    pub(super) reply: Reply,
+    pub(super) peeked: Peeked,
+}
+
+/// Translates events as they come.
+pub(super) struct CrossBody {
+    attempt: Attempt,
+    upstream: Option<(Body, Box<dyn StreamDecoder>)>,
+    encoder: Box<dyn StreamEncoder>,
+    restorer: Option<Restorer>,
+    events: Vec<Event>,
+    out: BytesMut,
+    watch: Watch,
+    keepalive: Option<Interval>,
+    usage: Option<Usage>,
+    /// The answer is complete or has failed; nothing more is written.
+    done: bool,
+}
+
+impl CrossBody {
+    pub(super) fn new(stream: CrossStream) -> Self {
+        let CrossStream { attempt, upstream, restorer, reply, peeked } = stream;
+        let dialect = attempt.call.dialect;
+        let mut body = Self {
+            watch: Watch::new(attempt.target.timeouts.between_events),
+            encoder: dialect.stream_encoder(&reply),
+            restorer: (!restorer.is_idle()).then_some(restorer),
+            keepalive: (reply.form == StreamForm::Sse).then(|| keepalive_interval()),
+            attempt,
+            upstream: upstream.filter(|_| !peeked.ended),
+            events: peeked.events,
+            out: BytesMut::with_capacity(4096),
+            usage: None,
+            done: false,
+        };
+        body.write();
+        if body.upstream.is_none() && !body.done {
+            body.fail(truncated());
+        }
+        body
+    }
+
+    /// Writes the events that have come.
+    fn write(&mut self) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in &mut events {
+            if self.done {
+                break;
+            }
+            if let Some(restorer) = &mut self.restorer {
+                restorer.event(event);
+            }
+            self.encoder.encode(event, &mut self.out);
+            match event {
+                Event::Usage(usage) => self.usage = Some(**usage),
+                Event::Start(start) => self.usage = start.usage.or(self.usage),
+                Event::Error(error) => self.close(Some(error.class.code())),
+                Event::End => self.close(None),
+                _ => {}
+            }
+        }
+        events.clear();
+        self.events = events;
+    }
+
+    fn fail(&mut self, error: ErrorInfo) {
+        self.events.push(Event::Error(Box::new(error)));
+        self.write();
+        self.upstream = None;
+    }
+
+    fn close(&mut self, error: Option<&'static str>) {
+        self.done = true;
+        let usage = self.usage;
+        let last = self.watch.last();
+        self.attempt.call.record.note(|facts| {
+            facts.usage = usage;
+            facts.upstream_done = Some(last);
+            facts.error = error;
+            facts.ended_by = Some(if error.is_some() { EndedBy::Upstream } else { EndedBy::Complete });
+        });
+    }
+
+    /// Takes what the upstream has sent by now.
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) {
+        while self.out.len() < MAX_PIECE {
+            let Some((body, decoder)) = &mut self.upstream else { return };
+            let fed = match Pin::new(body).poll_frame(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Some(Err(error))) => return self.fail(broken(&*error)),
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.watch.alive();
+                    let Ok(chunk) = frame.into_data() else { continue };
+                    decoder.feed(chunk, &mut self.events)
+                }
+                Poll::Ready(None) => {
+                    let fed = decoder.finish(&mut self.events);
+                    self.upstream = None;
+                    fed
+                }
+            };
+            self.write();
+            if let Err(error) = fed {
+                return self.fail(broken(&error));
+            }
+            if self.upstream.is_none() && !self.done {
+                return self.fail(truncated());
+            }
+        }
+    }
+
+    fn poll_keepalive(&mut self, cx: &mut Context<'_>) {
+        let Some(interval) = &mut self.keepalive else { return };
+        while interval.poll_tick(cx).is_ready() {
+            if self.watch.last().elapsed() >= KEEPALIVE && !self.done {
+                self.out.extend_from_slice(self.attempt.call.dialect.keepalive());
+            }
+        }
+    }
+}
+
+fn keepalive_interval() -> Interval {
+    let mut interval = tokio::time::interval_at(Instant::now() + KEEPALIVE, KEEPALIVE);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+impl HttpBody for CrossBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        this.poll_upstream(cx);
+        if this.upstream.is_some() && !this.done {
+            if this.watch.poll_silent(cx).is_ready() {
+                this.fail(silent());
+            }
+            this.poll_keepalive(cx);
+        }
+        if !this.out.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(this.out.split().freeze()))));
+        }
+        // Once the answer is complete, an upstream that lingers is cut off rather than waited for.
+        if this.done || this.upstream.is_none() { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+impl Drop for CrossBody {
+    fn drop(&mut self) {
+        if !self.done {
+            let usage = self.usage;
+            self.attempt.call.record.note(|facts| {
+                facts.usage = usage;
+                facts.upstream_done = Some(Instant::now());
+            });
+        }
+    }
+}

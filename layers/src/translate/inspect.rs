@@ -1,0 +1,110 @@
+//! Looks at a request in its own dialect: which model, streamed or not.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+use lockgate_filters::{
+    dialects::{CallHead, Dialect},
+    model::{ErrorInfo, Str},
+};
+use tower::{Layer, Service};
+
+use super::Call;
+use crate::{BoxError, auth::Identity, body::Body, record::Record};
+
+/// The request header by which a client asks that nothing be lost in translation.
+const STRICT: HeaderName = HeaderName::from_static("x-lockgate-strict");
+
+/// What a path says of a call, decoded. Set in the request's extensions where the route is found.
+#[derive(Clone, Debug, Default)]
+pub struct PathCall {
+    /// The model in the path.
+    pub model: Option<Str>,
+    /// The verb in the path.
+    pub verb: Option<Str>,
+}
+
+/// Looks at requests of one dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct InspectLayer {
+    dialect: &'static dyn Dialect,
+    strict: bool,
+}
+
+impl InspectLayer {
+    /// Reads requests as `dialect`; with `strict`, a loss in translation is an error.
+    pub fn new(dialect: &'static dyn Dialect, strict: bool) -> Self {
+        Self { dialect, strict }
+    }
+}
+
+impl<S> Layer<S> for InspectLayer {
+    type Service = Inspect<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Inspect { inner, layer: *self }
+    }
+}
+
+/// Looks at requests of one dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct Inspect<S> {
+    inner: S,
+    layer: InspectLayer,
+}
+
+impl<S> Inspect<S> {
+    fn inspect(&self, req: Request<Bytes>) -> Result<Call, ErrorInfo> {
+        let InspectLayer { dialect, strict } = self.layer;
+        let (mut parts, body) = req.into_parts();
+        let path = parts.extensions.remove::<PathCall>().unwrap_or_default();
+        let head = CallHead {
+            model: path.model.as_deref(),
+            verb: path.verb.as_deref(),
+            query: parts.uri.query(),
+        };
+        let inspection = dialect.inspect(&head, &body)?;
+        let record = parts.extensions.remove::<Arc<Record>>();
+        let record = record.unwrap_or_else(|| {
+            Arc::new(Record::new(Str::new(), "".into(), parts.method.clone(), Str::new(), dialect.name()))
+        });
+        record.note(|facts| {
+            facts.model = Some(inspection.model.clone());
+            facts.streamed = inspection.stream.is_some();
+        });
+        let asked_strict = parts.headers.get(STRICT).is_some_and(|value| value.as_bytes() == b"true");
+        Ok(Call {
+            dialect,
+            path,
+            query: parts.uri.query().map(Str::from),
+            headers: parts.headers,
+            body,
+            inspection,
+            record,
+            identity: parts.extensions.remove::<Arc<Identity>>(),
+            strict: strict || asked_strict,
+            decoded: OnceLock::new(),
+        })
+    }
+}
+
+impl<S> Service<Request<Bytes>> for Inspect<S>
+where
+    S: Service<Call, Response = Response<Body>, Error = BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = futures_util::future::Either<S::Future, std::future::Ready<Result<Response<Body>, BoxError>>>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, req: Request<Bytes>) -> Self::Future {
+        match self.inspect(req) {
+            Ok(call) => futures_util::future::Either::Left(self.inner.call(call)),
+            Err(error) => futures_util::future::Either::Right(std::future::ready(Err(error.into()))),
+        }
+    }
+}

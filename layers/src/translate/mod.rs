@@ -1,0 +1,176 @@
+//! The only layers that know dialects.
+//!
+//! [`InspectLayer`] stands outside: it looks at a request in its own dialect and makes a [`Call`] of it.
+//! [`TranslateLayer`] stands inside failover: it makes one [`Attempt`], in whatever dialect the target speaks, and
+//! answers when the first meaningful event is there.
+//!
+//! Two lanes. *Native*, when the target speaks the client's dialect: request bytes go out with at most a few members
+//! spliced, answer bytes come back as they are, and a tap reads usage as they pass. *Cross* otherwise: decode, encode.
+
+mod answer;
+mod attempt;
+mod cross;
+mod inspect;
+mod native;
+mod outgoing;
+mod peek;
+mod watch;
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use lockgate_filters::{
+    dialects::{CallHead, Dialect, Inspection},
+    model::{ErrorClass, ErrorInfo, Request, Str},
+};
+
+pub use attempt::{Translate, TranslateLayer};
+pub use inspect::{Inspect, InspectLayer, PathCall};
+
+use crate::{auth::Identity, record::Record, target::Target};
+
+/// A request that has been looked at.
+#[derive(Debug)]
+pub struct Call {
+    /// The client's dialect.
+    pub dialect: &'static dyn Dialect,
+    /// What the path said of it.
+    pub path: PathCall,
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The request's query, raw.
+    pub query: Option<Str>,
+    /// The request's body.
+    pub body: Bytes,
+    /// What a glance at it showed.
+    pub inspection: Inspection,
+    /// The exchange's record.
+    pub record: Arc<Record>,
+    /// Who asks, if there are keys.
+    pub identity: Option<Arc<Identity>>,
+    /// Whether a loss is an error.
+    pub strict: bool,
+    /// The decoded request; made by the first attempt that needs it, used by all.
+    decoded: OnceLock<Result<Request, ErrorInfo>>,
+}
+
+impl Call {
+    /// The decoded request.
+    ///
+    /// # Errors
+    /// What the client is to be told, if the request cannot be decoded.
+    pub fn decoded(&self) -> Result<&Request, &ErrorInfo> {
+        self.decoded.get_or_init(|| self.dialect.decode_request(&self.head(), &self.body)).as_ref()
+    }
+
+    fn head(&self) -> CallHead<'_> {
+        CallHead {
+            model: self.path.model.as_deref(),
+            verb: self.path.verb.as_deref(),
+            query: self.query.as_deref(),
+        }
+    }
+}
+
+/// One try at one target.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The request.
+    pub call: Arc<Call>,
+    /// Where it is tried.
+    pub target: Arc<Target>,
+}
+
+/// Whose fault a failed attempt is, which decides whether another may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The request's: every target would refuse it.
+    Request,
+    /// No connection.
+    Connect,
+    /// Silence.
+    Timeout,
+    /// The upstream is saturated.
+    RateLimit,
+    /// The upstream failed.
+    Server,
+    /// What came was no answer.
+    InvalidAnswer,
+    /// The upstream refused the gateway's own key.
+    Auth,
+}
+
+impl Fault {
+    /// The word for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::RateLimit => "rate_limit",
+            Self::Server => "server",
+            Self::InvalidAnswer => "invalid_answer",
+            Self::Auth => "auth",
+        }
+    }
+
+    fn of(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::RateLimit => Self::RateLimit,
+            ErrorClass::Timeout => Self::Timeout,
+            ErrorClass::Upstream | ErrorClass::Overloaded | ErrorClass::Internal => Self::Server,
+            ErrorClass::UpstreamAuth => Self::Auth,
+            _ => Self::Request,
+        }
+    }
+}
+
+/// An attempt failed before its first meaningful event.
+#[derive(Debug, thiserror::Error)]
+#[error("{info}")]
+pub struct AttemptError {
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// What the client is told, if this attempt was the last.
+    pub info: Box<ErrorInfo>,
+    /// The upstream's own answer, where it speaks the client's dialect: the client gets it as it is.
+    pub relay: Option<Box<http::Response<Bytes>>>,
+}
+
+impl AttemptError {
+    /// A failure of a class that says whose fault it is.
+    pub fn new(info: ErrorInfo) -> Self {
+        Self { fault: Fault::of(info.class), info: Box::new(info), relay: None }
+    }
+
+    fn with_fault(fault: Fault, info: ErrorInfo) -> Self {
+        Self { fault, info: Box::new(info), relay: None }
+    }
+
+    fn silent(target: &Target) -> Self {
+        let provider = &target.provider;
+        let limit = target.timeouts.first_event;
+        let message = format!(
+            "provider `{provider}` sent nothing for {limit:?}: try again, with a smaller `max_tokens`, or raise \
+             `timeouts.first_event`"
+        );
+        Self::new(ErrorInfo::new(ErrorClass::Timeout, message))
+    }
+
+    fn invalid_answer(target: &Target, what: &dyn std::fmt::Display) -> Self {
+        let provider = &target.provider;
+        let message = format!("provider `{provider}` sent no valid answer ({what}): try again, or choose another model");
+        Self::with_fault(Fault::InvalidAnswer, ErrorInfo::new(ErrorClass::Upstream, message))
+    }
+}
+
+/// No connection to the upstream could be made. The connector below gives this.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection to `{authority}`: {reason}")]
+pub struct ConnectError {
+    /// Host and port.
+    pub authority: Str,
+    /// What went wrong, in words that hold no secret.
+    pub reason: Str,
+}

@@ -1,0 +1,170 @@
+//! A streamed answer whose bytes pass as they are.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame};
+use lockgate_filters::{
+    dialects::{Dialect, Reply, StreamForm, Tap, TapSpec},
+    model::{ErrorClass, ErrorInfo, Event, Str},
+    seal::Sealer,
+};
+use tokio::time::Instant;
+
+use super::{Attempt, watch::Watch};
+use crate::{
+    BoxError,
+    body::Body,
+    record::{EndedBy, Record},
+};
+
+/// What is ready at once leaves in one piece, up to this.
+pub(super) const MAX_PIECE: usize = 32 << 10;
+
+/// Passes chunks on, and looks at them.
+pub(super) struct NativeBody {
+    upstream: Option<Body>,
+    tap: Box<dyn Tap>,
+    out: Vec<Bytes>,
+    watch: Watch,
+    record: Arc<Record>,
+    dialect: &'static dyn Dialect,
+    form: StreamForm,
+}
+
+impl NativeBody {
+    pub(super) fn new(attempt: &Attempt, body: Body, peeked: Vec<Bytes>, ended: bool, spec: TapSpec) -> Self {
+        let call = &attempt.call;
+        let mut native = Self {
+            upstream: (!ended).then_some(body),
+            tap: call.dialect.tap(spec),
+            out: Vec::with_capacity(8),
+            watch: Watch::new(attempt.target.timeouts.between_events),
+            record: call.record.clone(),
+            dialect: call.dialect,
+            form: if spec.json_array { StreamForm::JsonArray } else { StreamForm::Sse },
+        };
+        for chunk in peeked {
+            native.tap.feed(chunk, &mut native.out);
+        }
+        if ended {
+            native.close(None);
+        }
+        native
+    }
+
+    /// The upstream is done, or failed for `reason`.
+    fn close(&mut self, reason: Option<ErrorInfo>) {
+        self.upstream = None;
+        self.tap.finish(&mut self.out);
+        let reason = reason.or_else(|| (!self.tap.is_complete()).then(truncated));
+        let usage = self.tap.usage().copied();
+        let last = self.watch.last();
+        self.record.note(|facts| {
+            facts.usage = usage;
+            facts.upstream_done = Some(last);
+            facts.ended_by = Some(if reason.is_some() { EndedBy::Upstream } else { EndedBy::Complete });
+            if let Some(reason) = &reason {
+                facts.error = Some(reason.class.code());
+            }
+        });
+        if let Some(reason) = reason.filter(|_| self.form == StreamForm::Sse) {
+            self.out.push(error_event(self.dialect, &self.record, reason));
+        }
+    }
+
+    fn take(&mut self) -> Bytes {
+        if self.out.len() == 1 {
+            return self.out.pop().unwrap_or_default();
+        }
+        let mut joined = BytesMut::with_capacity(self.out.iter().map(Bytes::len).sum());
+        self.out.drain(..).for_each(|piece| joined.extend_from_slice(&piece));
+        joined.freeze()
+    }
+}
+
+impl HttpBody for NativeBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let mut size: usize = this.out.iter().map(Bytes::len).sum();
+        let mut alive = false;
+        // Whatever the upstream has sent by now leaves together; nothing waits for more to come.
+        while size < MAX_PIECE {
+            let Some(upstream) = &mut this.upstream else { break };
+            match Pin::new(upstream).poll_frame(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Some(Ok(frame))) => {
+                    alive = true;
+                    if let Ok(chunk) = frame.into_data() {
+                        size += chunk.len();
+                        this.tap.feed(chunk, &mut this.out);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => this.close(Some(broken(&*error))),
+                Poll::Ready(None) => this.close(None),
+            }
+        }
+        if alive {
+            this.watch.alive();
+        }
+        if this.upstream.is_some() && this.watch.poll_silent(cx).is_ready() {
+            this.close(Some(silent()));
+        }
+        if !this.out.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(this.take()))));
+        }
+        if this.upstream.is_some() { Poll::Pending } else { Poll::Ready(None) }
+    }
+}
+
+impl Drop for NativeBody {
+    fn drop(&mut self) {
+        if self.upstream.is_some() {
+            let usage = self.tap.usage().copied();
+            self.record.note(|facts| {
+                facts.usage = usage;
+                facts.upstream_done = Some(Instant::now());
+            });
+        }
+    }
+}
+
+/// The client's own error event, for a stream of which the head is long gone.
+fn error_event(dialect: &'static dyn Dialect, record: &Record, error: ErrorInfo) -> Bytes {
+    let mut encoder = dialect.stream_encoder(&Reply {
+        model: Str::new(),
+        id: record.id.clone(),
+        created: 0,
+        form: StreamForm::Sse,
+        include_usage: false,
+        show_reasoning: false,
+        input_estimate: 0,
+        sealer: Sealer::new(&[]),
+    });
+    // A blank line first: the upstream may have broken off inside an event.
+    let mut out = BytesMut::from(&b"\n\n"[..]);
+    encoder.encode(&Event::Error(Box::new(error)), &mut out);
+    out.freeze()
+}
+
+pub(super) fn truncated() -> ErrorInfo {
+    let message = "the provider broke off before its answer was complete: try again";
+    ErrorInfo::new(ErrorClass::Upstream, Str::from_static(message)).with_code("stream_truncated")
+}
+
+pub(super) fn broken(error: &dyn std::error::Error) -> ErrorInfo {
+    tracing::debug!(%error, "upstream stream broke");
+    truncated()
+}
+
+pub(super) fn silent() -> ErrorInfo {
+    let message = "the provider fell silent in the middle of its answer: try again, or raise `timeouts.between_events`";
+    ErrorInfo::new(ErrorClass::Timeout, Str::from_static(message)).with_code("stream_timeout")
+}

@@ -1,0 +1,197 @@
+//! Builds the request that goes to the upstream.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use lockgate_filters::{
+    dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget},
+    json,
+    model::{ErrorInfo, Field, Losses},
+    seal::Sealer,
+};
+
+use super::{Attempt, AttemptError, Call};
+use crate::{
+    body::Body,
+    credential::{self, Outgoing},
+    target::{Face, Target},
+};
+
+/// Request headers that go to every upstream as the client sent them.
+static FORWARDED: [HeaderName; 4] = [
+    header::USER_AGENT,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+];
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// How an attempt is made: in the client's own dialect, or translated.
+#[derive(Debug)]
+pub(super) enum Lane {
+    /// The upstream speaks the client's dialect.
+    Native {
+        /// The gateway asked for usage that the client did not ask for.
+        strip_usage: bool,
+    },
+    /// The request was decoded and encoded.
+    Cross {
+        /// What the encoding changed; its body has gone out.
+        encoded: Box<Encoded>,
+        /// How the client wants its answer.
+        reply: Box<Reply>,
+    },
+}
+
+/// An attempt that is ready to be sent.
+pub(super) struct Prepared {
+    pub(super) outgoing: Outgoing,
+    pub(super) lane: Lane,
+    pub(super) dialect: &'static dyn Dialect,
+}
+
+/// Prepares an attempt.
+pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, AttemptError> {
+    let Attempt { call, target } = attempt;
+    let endpoint = &target.endpoint;
+    let own = endpoint.faces.iter().find(|face| face.dialect.name() == call.dialect.name());
+    let Some(face) = own.or_else(|| endpoint.faces.first()) else {
+        return Err(AttemptError::invalid_answer(target, &"it has no endpoint for chat"));
+    };
+    let speak = DialectTarget {
+        model: &target.model,
+        quirks: &endpoint.quirks,
+        usage_in_stream: endpoint.usage_in_stream,
+        sealer,
+    };
+    let (body, lane) = if own.is_some() { native(call, &speak) } else { cross(call, face, &speak, sealer)? };
+    let request = request(call, target, face, body, &lane)?;
+    let outgoing = Outgoing {
+        endpoint: endpoint.clone(),
+        connect: target.timeouts.connect,
+        caller_key: credential::caller_key(&call.headers, endpoint),
+        request,
+    };
+    Ok(Prepared { outgoing, lane, dialect: face.dialect })
+}
+
+fn native(call: &Call, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
+    let mut splices = call.dialect.splices(&call.inspection, speak);
+    let strip_usage = call.inspection.stream.is_some() && !call.inspection.include_usage && speak.usage_in_stream;
+    (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
+}
+
+fn cross(
+    call: &Call,
+    face: &Face,
+    speak: &DialectTarget<'_>,
+    sealer: &Sealer,
+) -> Result<(Bytes, Lane), AttemptError> {
+    let decoded = call.decoded().map_err(|error| AttemptError::new(error.clone()))?;
+    let mut encoded = face.dialect.encode_request(decoded, speak).map_err(AttemptError::new)?;
+    if call.strict && !encoded.losses.is_empty() {
+        return Err(AttemptError::new(too_lossy(call.dialect, &encoded.losses)));
+    }
+    call.record.note(|facts| facts.losses = encoded.losses.clone());
+    let show_reasoning =
+        !matches!(decoded.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
+    let reply = reply(call, show_reasoning, sealer);
+    let body = std::mem::take(&mut encoded.body);
+    Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply) }))
+}
+
+fn reply(call: &Call, show_reasoning: bool, sealer: &Sealer) -> Reply {
+    let Inspection { model, stream, include_usage, .. } = &call.inspection;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Reply {
+        model: model.clone(),
+        id: call.record.id.clone(),
+        created: now.map_or(0, |now| now.as_secs()),
+        form: stream.unwrap_or(StreamForm::Sse),
+        include_usage: *include_usage,
+        show_reasoning,
+        // Four bytes of JSON per token: only for clients that want a number before the upstream has counted.
+        input_estimate: (call.body.len() as u64 / 4).max(1),
+        sealer: sealer.clone(),
+    }
+}
+
+fn too_lossy(dialect: &dyn Dialect, losses: &Losses) -> ErrorInfo {
+    let named: Vec<_> = losses
+        .iter()
+        .map(|loss| format!("`{}` ({})", dialect.pointer(loss.field), loss.level.as_str()))
+        .collect();
+    let first = losses.iter().next().map_or(Field::Extra, |loss| loss.field);
+    let message = format!(
+        "strict translation: this target cannot carry {}: leave it out, choose another model, or drop `strict`",
+        named.join(", ")
+    );
+    ErrorInfo::invalid(dialect.pointer(first).trim_start_matches('/').replace('/', "."), message)
+        .with_code("lossy_translation")
+}
+
+fn request(
+    call: &Call,
+    target: &Target,
+    face: &Face,
+    body: Bytes,
+    lane: &Lane,
+) -> Result<Request<Body>, AttemptError> {
+    let streamed = call.inspection.stream.is_some();
+    let path = face.path_for(&target.model, streamed);
+    let uri = match &path {
+        std::borrow::Cow::Borrowed(path) => path.parse::<Uri>(),
+        std::borrow::Cow::Owned(path) => path.parse::<Uri>(),
+    };
+    let uri = uri.map_err(|_| AttemptError::invalid_answer(target, &"its path is no URI"))?;
+    let mut request = Request::new(Body::full(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers(call, target, face, lane, streamed);
+    Ok(request)
+}
+
+fn headers(call: &Call, target: &Target, face: &Face, lane: &Lane, streamed: bool) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12 + target.endpoint.headers.len());
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::ACCEPT, if streamed { EVENT_STREAM } else { JSON });
+    // Usage is read from the bytes that pass, so they must not be compressed.
+    headers.insert(header::ACCEPT_ENCODING, IDENTITY);
+    if let Ok(id) = HeaderValue::from_maybe_shared(call.record.id.clone().into_bytes()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in &target.endpoint.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    copy(&call.headers, &FORWARDED, &mut headers);
+    match lane {
+        Lane::Native { .. } => {
+            for name in face.dialect.headers() {
+                let name = HeaderName::from_static(name);
+                if call.headers.contains_key(&name) {
+                    headers.remove(&name);
+                    copy(&call.headers, std::slice::from_ref(&name), &mut headers);
+                }
+            }
+        }
+        Lane::Cross { encoded, .. } => {
+            for (name, value) in &encoded.headers {
+                if let Ok(value) = HeaderValue::from_maybe_shared(value.clone().into_bytes()) {
+                    headers.append(HeaderName::from_static(name), value);
+                }
+            }
+        }
+    }
+    headers
+}
+
+fn copy(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
+    for name in names {
+        for value in from.get_all(name) {
+            to.append(name.clone(), value.clone());
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `lockgate check` and `lockgate models`: what a configuration means.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use lockgate_config::{Auth, Config, Provider, Scheme};
+
+use super::{Failure, load};
+use crate::{gateway, observe::Observer, upstream::Upstream};
+
+/// Prints what the gateway understood, or the mistakes.
+pub(super) fn run(path: Option<&Path>, schema: bool) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    if schema {
+        let text = serde_json::to_string_pretty(&Config::json_schema()).map_err(io::Error::other)?;
+        return Ok(writeln!(out, "{text}")?);
+    }
+    let config = load(path)?;
+    shared(&config)?;
+    explain(&config, &mut out)?;
+    Ok(())
+}
+
+/// Prints the models that are known by name.
+pub(super) fn models(path: Option<&Path>) -> Result<(), Failure> {
+    let config = load(path)?;
+    let shared = shared(&config)?;
+    let mut out = io::stdout().lock();
+    for model in shared.load().models.list() {
+        writeln!(out, "{}", model.id)?;
+    }
+    Ok(())
+}
+
+fn shared(config: &Config) -> Result<std::sync::Arc<gateway::Shared>, Failure> {
+    crate::serve::install_cryptography();
+    let parts = gateway::Parts {
+        upstream: Upstream::new(crate::upstream::Connector::default()),
+        observer: std::sync::Arc::new(Observer::new(None)),
+        sealer: lockgate_filters::seal::Sealer::new(b"check"),
+        // The simulator is not running; any address stands for it.
+        sim: Some(([127, 0, 0, 1], 1).into()),
+    };
+    Ok(gateway::Shared::new(config, parts)?)
+}
+
+fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    for listener in &config.listeners {
+        let scheme = if listener.tls.is_some() { "https" } else { "http" };
+        let protocols = if listener.http2 { "HTTP/1.1 and HTTP/2" } else { "HTTP/1.1" };
+        writeln!(out, "listens on {scheme}://{} ({protocols})", listener.address)?;
+    }
+    match config.keys.len() {
+        0 => writeln!(out, "open: no gateway keys")?,
+        1 => writeln!(out, "1 gateway key")?,
+        count => writeln!(out, "{count} gateway keys")?,
+    }
+    let providers = config.providers.iter().map(|provider| {
+        let faces: Vec<_> = provider.faces.iter().map(|face| face.dialect.as_str()).collect();
+        [provider.name.clone(), faces.join(", "), base(provider), credential(provider)]
+    });
+    table(out, ["provider", "speaks", "at", "key"], providers)?;
+    let models = config.models.iter().map(|model| {
+        let targets: Vec<_> =
+            model.targets.iter().map(|target| format!("{}/{}", target.provider, target.model)).collect();
+        let balance = format!("{:?}", model.balance).to_lowercase();
+        [model.name.clone(), balance, targets.join(", "), missing(config, model)]
+    });
+    table(out, ["model", "balance", "targets", "missing"], models)?;
+    let routes = config.routes.iter().map(|route| {
+        let methods = if route.methods.is_empty() { "any".to_owned() } else { route.methods.join(" ") };
+        let goes = route.model.clone().unwrap_or_else(|| match route.route_type.as_str() {
+            "llm/v1/chat" => "the model that the request names".to_owned(),
+            "passthrough" => "the provider in the path, untouched".to_owned(),
+            _ => "the gateway".to_owned(),
+        });
+        let dialect = route.dialect.as_deref().map_or(String::new(), |dialect| format!(" ({dialect})"));
+        [format!("{methods} {}", route.path), format!("{}{dialect}", route.route_type), goes, String::new()]
+    });
+    table(out, ["route", "type", "goes to", ""], routes)?;
+    for warning in &config.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    Ok(())
+}
+
+fn base(provider: &Provider) -> String {
+    match provider.base_url.scheme {
+        Scheme::Sim => "inside the gateway".to_owned(),
+        _ => provider.base_url.to_string(),
+    }
+}
+
+fn credential(provider: &Provider) -> String {
+    match (&provider.auth, &provider.key, &provider.key_missing) {
+        (Auth::None, ..) => "none needed".to_owned(),
+        (_, Some(_), _) => "set".to_owned(),
+        (_, None, Some(why)) => format!("missing: {why}"),
+        (_, None, None) => "missing".to_owned(),
+    }
+}
+
+fn missing(config: &Config, model: &lockgate_config::Model) -> String {
+    let off = model.targets.iter().filter(|target| {
+        config.provider(&target.provider).is_none_or(|provider| {
+            provider.key.is_none() && !matches!(provider.auth, Auth::None)
+        })
+    });
+    let off: Vec<_> = off.map(|target| target.provider.as_str()).collect();
+    if off.is_empty() { String::new() } else { format!("no key for {}", off.join(", ")) }
+}
+
+/// Writes rows under headings, each column as wide as its widest cell.
+fn table<const N: usize>(
+    out: &mut impl Write,
+    headings: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> io::Result<()> {
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut widths = headings.map(str::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    writeln!(out)?;
+    let headings = headings.map(|heading| heading.to_uppercase());
+    for row in std::iter::once(&headings).chain(&rows) {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(&format!("{cell:width$}  "));
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! The door: takes connections, tells HTTP/2 from HTTP/1, and lets only sound HTTP/1 heads in, in time.
+//!
+//! Pingora gives every read of a head a time of its own, so a client that sends a byte now and then is waited for
+//! without end. The door reads the head itself, within one limit for the whole, checks it ([`super::head`]), and only
+//! then lets Pingora parse it. A connection between requests is waited for with another, longer limit.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use pingora_core::{
+    apps::{HttpServerApp, HttpServerOptions, ServerApp},
+    protocols::{ALPN, Stream, http::ServerSession},
+    server::{ShutdownWatch, configuration::ServerConf},
+};
+use pingora_proxy::HttpProxy;
+use tokio::{io::AsyncWriteExt, time::Instant};
+
+use super::{
+    front::Front,
+    head::{self, HeadError, Progress},
+    stream::ClientStream,
+};
+use crate::gateway::Shared;
+
+/// The first bytes of an HTTP/2 connection (RFC 9113, section 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a connection that is being closed after an error is still read from, so that the answer is not lost.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How much is read from it meanwhile.
+const MAX_LINGER_BYTES: usize = 256 << 10;
+
+/// Takes connections and hands requests to a [`Front`].
+pub struct Door {
+    proxy: Arc<HttpProxy<Front>>,
+    shared: Arc<Shared>,
+    http2: bool,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
+}
+
+/// Why a connection ends before a request was read.
+enum NoHead {
+    /// The client closed, was idle for too long, or the gateway shuts down: there is nobody to answer.
+    Silent,
+    /// The head took too long.
+    Late,
+    /// The head is too large.
+    Large,
+    /// The head is malformed.
+    Malformed(HeadError),
+}
+
+enum Opening {
+    Http1,
+    Http2,
+}
+
+impl Door {
+    /// A door to the gateway, which takes HTTP/2 if `http2` says so.
+    pub fn new(shared: Arc<Shared>, conf: Arc<ServerConf>, http2: bool) -> Self {
+        let mut proxy = HttpProxy::new(Front::behind_door(shared.clone()), conf);
+        proxy.handle_init_modules();
+        let mut options = HttpServerOptions::default();
+        options.h2c = http2;
+        proxy.server_options = Some(options);
+        Self { proxy: Arc::new(proxy), shared, http2 }
+    }
+
+    /// Serves the requests of one HTTP/1 connection, one after the other.
+    async fn serve(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) {
+        loop {
+            let session = match self.next_head(&mut stream, shutdown).await {
+                Ok(Opening::Http1) => ServerSession::new_http1(stream),
+                Ok(Opening::Http2) => {
+                    if ServerApp::process_new(&self.proxy, stream, shutdown).await.is_some() {
+                        tracing::debug!("an HTTP/2 connection was handed back");
+                    }
+                    return;
+                }
+                Err(refusal) => return refuse(stream, refusal).await,
+            };
+            let Some(session) = self.exchange(session, shutdown).await else { return };
+            stream = session;
+        }
+    }
+
+    async fn exchange(&self, mut session: ServerSession, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
+        session.set_keepalive(Some(self.limits().idle.as_secs().max(1)));
+        session.set_total_drain_timeout(Some(LINGER * 2));
+        let (stream, _settings) = self.proxy.process_new_http(session, shutdown).await?.consume();
+        stream.into_any().downcast::<ClientStream>().ok()
+    }
+
+    /// Reads until a whole head is there.
+    async fn next_head(&self, stream: &mut ClientStream, shutdown: &ShutdownWatch) -> Result<Opening, NoHead> {
+        let limits = self.limits();
+        if stream.ahead.is_empty() {
+            first_bytes(stream, limits.idle, shutdown).await?;
+        }
+        let deadline = Instant::now() + limits.head;
+        let mut from = 0;
+        loop {
+            let ahead = &stream.ahead[..];
+            if self.http2 && ahead.starts_with(HTTP2_PREFACE) {
+                return Ok(Opening::Http2);
+            }
+            let may_be_http2 = self.http2 && HTTP2_PREFACE.starts_with(ahead);
+            if !may_be_http2 {
+                match head::find_end(ahead, from).map_err(NoHead::Malformed)? {
+                    Progress::End(end) if end > limits.head_bytes => return Err(NoHead::Large),
+                    Progress::End(end) => {
+                        let whole = ahead.get(..end).unwrap_or_default();
+                        head::check(whole, limits.headers).map_err(NoHead::Malformed)?;
+                        return Ok(Opening::Http1);
+                    }
+                    Progress::More(next) => from = next,
+                }
+                if ahead.len() > limits.head_bytes {
+                    return Err(NoHead::Large);
+                }
+            }
+            let read = tokio::time::timeout_at(deadline, stream.read_ahead()).await;
+            match read {
+                Err(_) => return Err(NoHead::Late),
+                Ok(Ok(count)) if count > 0 => {}
+                Ok(_) => return Err(NoHead::Silent),
+            }
+        }
+    }
+
+    fn limits(&self) -> DoorLimits {
+        Front::door_limits(&self.shared)
+    }
+}
+
+/// What the door holds clients to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DoorLimits {
+    /// For a whole head, from its first byte.
+    pub(super) head: Duration,
+    /// Between requests.
+    pub(super) idle: Duration,
+    /// Bytes of a head.
+    pub(super) head_bytes: usize,
+    /// Headers of a head.
+    pub(super) headers: usize,
+}
+
+async fn first_bytes(stream: &mut ClientStream, idle: Duration, shutdown: &ShutdownWatch) -> Result<(), NoHead> {
+    let mut shutdown = shutdown.clone();
+    if *shutdown.borrow_and_update() {
+        return Err(NoHead::Silent);
+    }
+    tokio::select! {
+        biased;
+        read = tokio::time::timeout(idle, stream.read_ahead()) => match read {
+            Ok(Ok(count)) if count > 0 => Ok(()),
+            _ => Err(NoHead::Silent),
+        },
+        _ = shutdown.changed() => Err(NoHead::Silent),
+    }
+}
+
+/// Answers a connection on which no request can be read, and closes it.
+async fn refuse(mut stream: Box<ClientStream>, refusal: NoHead) {
+    let (status, code, message) = match &refusal {
+        NoHead::Silent => return,
+        NoHead::Late => ("408 Request Timeout", "request_timeout", "the request head did not arrive in time".to_owned()),
+        NoHead::Large => {
+            ("431 Request Header Fields Too Large", "head_too_large", "the request head is too large".to_owned())
+        }
+        NoHead::Malformed(HeadError::TooManyHeaders) => {
+            ("431 Request Header Fields Too Large", "head_too_large", HeadError::TooManyHeaders.to_string())
+        }
+        NoHead::Malformed(error) => ("400 Bad Request", "malformed_request", error.to_string()),
+    };
+    // No path is known that would tell the client's dialect, so this is the common form.
+    let body = format!(
+        r#"{{"error":{{"message":"{message}: send a request that follows RFC 9112","type":"invalid_request_error","param":null,"code":"{code}"}}}}"#
+    );
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    tracing::debug!(status, message, "refused a connection");
+    if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
+        return;
+    }
+    linger(stream).await;
+}
+
+/// Reads on for a moment: closing a socket with unread bytes resets it, and a reset can overtake the answer.
+async fn linger(mut stream: Box<ClientStream>) {
+    let until = Instant::now() + LINGER;
+    let mut read = 0;
+    while read < MAX_LINGER_BYTES {
+        stream.ahead.clear();
+        match tokio::time::timeout_at(until, stream.read_ahead()).await {
+            Ok(Ok(count)) if count > 0 => read += count,
+            _ => return,
+        }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Door {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            return ServerApp::process_new(&self.proxy, stream, shutdown).await;
+        }
+        self.serve(Box::new(ClientStream::new(stream)), shutdown).await;
+        None
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}

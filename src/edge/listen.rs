@@ -1,0 +1,49 @@
+//! Listening: one Pingora service per address, on the runtime that calls.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use pingora_core::{
+    listeners::tls::TlsSettings,
+    server::{ShutdownWatch, configuration::ServerConf},
+    services::listening::Service,
+};
+
+use super::{Certificates, Door};
+use crate::gateway::Shared;
+
+/// One address to listen on.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// The address.
+    pub address: SocketAddr,
+    /// The certificate, for TLS.
+    pub certificates: Option<Arc<Certificates>>,
+    /// Whether HTTP/2 is taken.
+    pub http2: bool,
+}
+
+/// Serves one address until `shutdown` turns true. Connections that are open then go on.
+///
+/// # Errors
+/// If the address cannot be bound.
+pub async fn listen(listening: Listening, shared: Arc<Shared>, shutdown: ShutdownWatch) -> io::Result<()> {
+    let Listening { address, certificates, http2 } = listening;
+    // Pingora panics on an address that it cannot bind: find out before it does.
+    drop(std::net::TcpListener::bind(address)?);
+    let conf = ServerConf { max_retries: 1, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
+    let door = Door::new(shared, Arc::new(conf), http2);
+    let mut service = Service::new("lockgate".to_owned(), door);
+    match certificates {
+        None => service.add_tcp(&address.to_string()),
+        Some(certificates) => {
+            let mut settings = TlsSettings::intermediate("", "").map_err(io::Error::other)?;
+            settings.set_cert_resolver(certificates);
+            if http2 {
+                settings.enable_h2();
+            }
+            service.add_tls_with_settings(&address.to_string(), None, settings);
+        }
+    }
+    pingora_core::services::Service::start_service(&mut service, None, shutdown, 1).await;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! The lane of requests that the gateway understands: session to `http::Request`, Tower, and the answer streamed back.
+//!
+//! Everything happens in the task that owns the connection. While the stack works and while the answer is written, the
+//! client is listened to: when it hangs up, the future or the body is dropped there and then, and the upstream call
+//! with it. While a slow client takes its time, nothing more is read from the upstream.
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use lockgate_layers::{BoxError, body::Body, record::EndedBy};
+use pingora_core::{Error, ErrorType, protocols::http::ServerSession};
+use pingora_http::ResponseHeader;
+use tokio::time::{Instant, Sleep};
+use tower::ServiceExt;
+
+use super::feed::{self, Feed};
+use crate::{
+    errors,
+    gateway::{Admitted, REQUEST_ID},
+};
+
+/// Serves one request. Whatever happens, the client has had an answer or is gone when this returns.
+pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts: http::request::Parts) {
+    let deadline = Instant::now() + admitted.route.total;
+    let (feed, incoming) = feed::channel();
+    let body = if session.is_body_empty() { Body::empty() } else { Body::stream(incoming) };
+    let request = http::Request::from_parts(parts, body);
+    let expects = request.headers().get(header::EXPECT).is_some_and(|value| value.as_bytes() == b"100-continue");
+    // The head of an answer must not overtake the request's body, unless the body is never asked for.
+    session.set_close_on_response_before_downstream_finish(expects);
+    session.set_write_timeout(Some(admitted.route.write));
+    let total = tokio::time::sleep_until(deadline);
+    tokio::pin!(total);
+    let answer = admitted.route.service.clone().oneshot(request);
+    tokio::pin!(answer);
+    let rsp = tokio::select! {
+        biased;
+        rsp = &mut answer => rsp,
+        () = supply(session, &feed, expects) => {
+            admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
+            return session.set_keepalive(None);
+        }
+        () = total.as_mut() => Err(errors::TotalTimeout.into()),
+    };
+    let rsp = match rsp {
+        Ok(rsp) => rsp,
+        Err(error) => errors::answer(error, admitted.dialect, &admitted.record),
+    };
+    if let Err(error) = respond(session, rsp, &admitted, total).await {
+        tracing::debug!(request_id = %admitted.record.id, %error, "the answer was not delivered");
+        session.set_keepalive(None);
+    }
+}
+
+/// Reads the request's body when it is wanted, then listens for the client's end. Resolves when the client is gone.
+async fn supply(session: &mut ServerSession, feed: &Feed, mut expects: bool) {
+    while !session.is_body_done() {
+        feed.wanted().await;
+        if std::mem::take(&mut expects) && session.write_continue_response().await.is_err() {
+            return;
+        }
+        match session.read_request_body().await {
+            Ok(Some(chunk)) if !chunk.is_empty() => feed.give(Ok(chunk)),
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => {
+                session.set_keepalive(None);
+                if *error.etype() == ErrorType::ConnectionClosed {
+                    return;
+                }
+                feed.give(Err(error));
+            }
+        }
+    }
+    feed.end();
+    gone(session).await;
+}
+
+/// Resolves when the client has hung up.
+async fn gone(session: &mut ServerSession) {
+    if let Err(error) = session.read_body_or_idle(true).await {
+        if matches!(error.etype(), ErrorType::ConnectError) {
+            // It has sent more instead: the next request, early. This one is answered, then the connection ends.
+            session.set_keepalive(None);
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Sends an answer that needs no stack.
+pub(super) async fn answer(session: &mut ServerSession, rsp: Response<Body>, admitted: &Admitted) {
+    session.set_close_on_response_before_downstream_finish(false);
+    session.set_write_timeout(Some(admitted.route.write));
+    let total = tokio::time::sleep(admitted.route.total);
+    tokio::pin!(total);
+    if let Err(error) = respond(session, rsp, admitted, total).await {
+        tracing::debug!(request_id = %admitted.record.id, %error, "the answer was not delivered");
+        session.set_keepalive(None);
+    }
+}
+
+async fn respond(
+    session: &mut ServerSession,
+    rsp: Response<Body>,
+    admitted: &Admitted,
+    mut total: std::pin::Pin<&mut Sleep>,
+) -> Result<(), BoxError> {
+    let (mut parts, mut body) = rsp.into_parts();
+    parts.headers.insert(REQUEST_ID, admitted.request_id.clone());
+    admitted.record.note(|facts| facts.status = parts.status.as_u16());
+    let bodyless = session.req_header().method == Method::HEAD
+        || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    frame(session, &mut parts, &body);
+    session.write_response_header(Box::new(ResponseHeader::from(parts))).await?;
+    if bodyless {
+        session.write_response_body(Bytes::new(), true).await?;
+        complete(admitted);
+        return Ok(());
+    }
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = body.frame() => next,
+            () = gone(session) => return Err(hung_up().into()),
+            () = total.as_mut() => return Err(errors::TotalTimeout.into()),
+        };
+        let Some(next) = next else { break };
+        let Ok(chunk) = next?.into_data() else { continue };
+        admitted.record.sent(chunk.len());
+        let last = body.is_end_stream();
+        session.write_response_body(chunk, last).await?;
+        if last {
+            complete(admitted);
+            return Ok(());
+        }
+    }
+    session.write_response_body(Bytes::new(), true).await?;
+    complete(admitted);
+    Ok(())
+}
+
+/// The client has all of it. Whoever knows better how the exchange ended has said so before.
+fn complete(admitted: &Admitted) {
+    admitted.record.note(|facts| {
+        facts.ended_by.get_or_insert(EndedBy::Complete);
+    });
+}
+
+/// Says how the body is delimited: by its length where it is known, else in chunks where the client knows them.
+fn frame(session: &mut ServerSession, parts: &mut http::response::Parts, body: &Body) {
+    if session.is_http2() || parts.status == StatusCode::NO_CONTENT {
+        return;
+    }
+    if let Some(length) = body.size_hint().exact() {
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    } else if session.req_header().version == http::Version::HTTP_11 {
+        parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    } else {
+        session.set_keepalive(None);
+    }
+}
+
+fn hung_up() -> Box<Error> {
+    Error::explain(ErrorType::ConnectionClosed, "the client hung up")
+}
+

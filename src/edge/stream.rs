@@ -1,0 +1,153 @@
+//! A client's connection: what is written is sent when it is flushed, and what was read ahead is read again.
+//!
+//! Pingora's HTTP/1 session writes a head, a chunk's size, its data and its end one after the other. Each write of
+//! its own is a system call and, with `TCP_NODELAY`, a packet of its own; here they leave together, at the flush that
+//! Pingora does at the end of each. Nothing is held back beyond that flush.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use async_trait::async_trait;
+use bytes::{Buf, BytesMut};
+use pingora_core::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
+    UniqueID, raw_connect::ProxyDigest, tls::SslDigest,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What is written beyond this is sent without waiting for a flush.
+const MAX_HELD: usize = 64 << 10;
+
+/// A write of at least this goes out by itself, instead of being copied.
+const LARGE_WRITE: usize = 16 << 10;
+
+/// A client's connection.
+#[derive(Debug)]
+pub(super) struct ClientStream {
+    inner: Stream,
+    /// Read already, and to be read again.
+    pub(super) ahead: BytesMut,
+    held: BytesMut,
+}
+
+impl ClientStream {
+    pub(super) fn new(inner: Stream) -> Self {
+        Self { inner, ahead: BytesMut::new(), held: BytesMut::new() }
+    }
+
+    /// Reads more into `ahead`; gives the number of bytes, 0 at the end.
+    pub(super) async fn read_ahead(&mut self) -> io::Result<usize> {
+        tokio::io::AsyncReadExt::read_buf(&mut self.inner, &mut self.ahead).await
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.held.is_empty() {
+            let sent = ready!(Pin::new(&mut self.inner).poll_write(cx, &self.held))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.held.advance(sent);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let count = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead[..count]);
+        self.ahead.advance(count);
+        if self.ahead.is_empty() {
+            // Lets the buffer go: a connection may be idle for long.
+            self.ahead = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.held.len() + buf.len() > MAX_HELD {
+            ready!(self.poll_send(cx))?;
+        }
+        if self.held.is_empty() && buf.len() >= LARGE_WRITE {
+            return Pin::new(&mut self.inner).poll_write(cx, buf);
+        }
+        self.held.extend_from_slice(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        if self.held.capacity() > LARGE_WRITE {
+            self.held = BytesMut::new();
+        }
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[async_trait]
+impl Shutdown for ClientStream {
+    async fn shutdown(&mut self) {
+        if let Err(error) = std::future::poll_fn(|cx| self.poll_send(cx)).await {
+            tracing::trace!(%error, "the client did not take the last bytes");
+        }
+        self.inner.shutdown().await;
+    }
+}
+
+impl UniqueID for ClientStream {
+    fn id(&self) -> pingora_core::protocols::UniqueIDType {
+        self.inner.id()
+    }
+}
+
+impl Ssl for ClientStream {
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.inner.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.inner.selected_alpn_proto()
+    }
+}
+
+impl GetTimingDigest for ClientStream {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.inner.get_timing_digest()
+    }
+}
+
+impl GetProxyDigest for ClientStream {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.inner.get_proxy_digest()
+    }
+}
+
+impl GetSocketDigest for ClientStream {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.inner.get_socket_digest()
+    }
+}
+
+#[async_trait]
+impl Peek for ClientStream {
+    async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
+        // Only what was read ahead can be peeked at; the door has read enough before anybody asks.
+        let Some(ahead) = self.ahead.get(..buf.len()) else { return Ok(false) };
+        buf.copy_from_slice(ahead);
+        Ok(true)
+    }
+}

@@ -1,0 +1,179 @@
+//! Builds a snapshot of a configuration.
+
+use std::{sync::Arc, time::Duration};
+
+use http::Method;
+use lockgate_config::{Config, KeyMaterial, ModelOverride};
+use lockgate_filters::{dialects, model::Str};
+use lockgate_layers::{
+    auth::{Identity, Keys, hash_key},
+    resolve::RouteModel,
+};
+use tower::service_fn;
+
+use super::{Gateway, Lane, Models, Parts, Route, RouteService, endpoints::endpoints};
+use crate::{
+    api,
+    routes::RouteTable,
+    stack::{self, Chat, Common},
+};
+
+/// The configuration is sound, but cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A provider cannot be reached as it is described.
+    #[error("provider `{provider}`: {reason}")]
+    Provider {
+        /// The provider.
+        provider: String,
+        /// Why.
+        reason: String,
+    },
+    /// A route cannot be served as it is described.
+    #[error("route `{route}`: {reason}")]
+    Route {
+        /// The route's path.
+        route: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildError> {
+    let keys = Arc::new(keys(config));
+    let mut routes = RouteTable::default();
+    let mut shared_models: Option<Arc<Models>> = None;
+    for route in &config.routes {
+        let plain = route.timeouts == Default::default() && route.failover == Default::default();
+        let models = match &shared_models {
+            Some(models) if plain => models.clone(),
+            _ => Arc::new(Models::new(config, endpoints(config, parts.sim)?, route)),
+        };
+        if plain {
+            shared_models.get_or_insert_with(|| models.clone());
+        }
+        let built = Builder { config, parts, keys: &keys, models: &models }.route(route)?;
+        let methods = route.methods.iter().filter_map(|method| method.parse().ok()).collect();
+        routes.push(route.path.clone(), methods, Arc::new(built));
+    }
+    let models = match shared_models {
+        Some(models) => models,
+        None => return Err(BuildError::Route { route: "/".to_owned(), reason: "there are no routes".to_owned() }),
+    };
+    for (path, service) in api::own(parts) {
+        let own = own_route(config, path, service);
+        if let Some(pattern) = api::pattern(path) {
+            routes.push(pattern, vec![Method::GET], Arc::new(own));
+        }
+    }
+    let nothing = service_fn(|_| async { Err("the fallback route serves nothing".into()) });
+    Ok(Gateway {
+        routes,
+        fallback: Arc::new(own_route(config, "-", stack::open(nothing))),
+        models,
+        timeouts: config.timeouts,
+        limits: config.limits,
+        observer: parts.observer.clone(),
+    })
+}
+
+fn own_route(config: &Config, path: &str, service: RouteService) -> Route {
+    Route {
+        name: path.into(),
+        route_type: "gateway".into(),
+        dialect: None,
+        lane: Lane::Stack,
+        upgrade: false,
+        total: Duration::from_secs(30),
+        write: config.timeouts.write,
+        recorded: false,
+        service,
+    }
+}
+
+fn keys(config: &Config) -> Keys {
+    Keys::new(config.keys.iter().map(|key| {
+        let hash = match &key.material {
+            KeyMaterial::Sha256(hash) => *hash,
+            KeyMaterial::Plain(secret) => hash_key(secret.expose().as_bytes()),
+            _ => [0; 32],
+        };
+        let identity = Identity {
+            name: key.name.as_str().into(),
+            path: key.path.as_deref().map(Into::into),
+            models: key.models.iter().map(|glob| glob.as_str().to_owned()).collect(),
+            routes: key.routes.iter().map(|glob| glob.as_str().to_owned()).collect(),
+            expires: key.expires,
+        };
+        (hash, identity)
+    }))
+}
+
+struct Builder<'a> {
+    config: &'a Config,
+    parts: &'a Parts,
+    keys: &'a Arc<Keys>,
+    models: &'a Arc<Models>,
+}
+
+impl Builder<'_> {
+    fn route(&self, route: &lockgate_config::Route) -> Result<Route, BuildError> {
+        let name: Arc<str> = route.path.text.as_str().into();
+        let timeouts = self.config.timeouts.with(&route.timeouts);
+        let dialect = match &route.dialect {
+            None => None,
+            Some(dialect) => Some(dialects::find(dialect, "llm/v1/chat").ok_or_else(|| BuildError::Route {
+                route: route.path.text.clone(),
+                reason: format!("nobody here speaks dialect `{dialect}`"),
+            })?),
+        };
+        let common = Common { sink: self.parts.observer.clone(), keys: self.keys.clone(), route: name.clone() };
+        let (lane, service) = match route.route_type.as_str() {
+            "passthrough" => {
+                let service = api::passthrough::Passthrough::new(
+                    self.models.clone(),
+                    self.config.passthrough.clone(),
+                    route.limits.upload,
+                );
+                (Lane::Opaque, stack::head(common, service))
+            }
+            "llm/v1/models" => (Lane::Stack, stack::head(common, api::models::ListModels::new(self.models.clone()))),
+            _ => (Lane::Stack, self.chat(route, common, dialect, &timeouts)),
+        };
+        Ok(Route {
+            name,
+            route_type: route.route_type.as_str().into(),
+            dialect,
+            lane,
+            upgrade: route.upgrade,
+            total: timeouts.total,
+            write: timeouts.write,
+            recorded: true,
+            service,
+        })
+    }
+
+    fn chat(
+        &self,
+        route: &lockgate_config::Route,
+        common: Common,
+        dialect: Option<&'static dyn dialects::Dialect>,
+        timeouts: &lockgate_config::Timeouts,
+    ) -> RouteService {
+        let chat = Chat {
+            dialect: dialect.unwrap_or(dialects::DIALECTS[0]),
+            strict: route.strict,
+            body_limit: route.limits.body as u64,
+            body_grace: timeouts.body,
+            directory: self.models.clone(),
+            model: RouteModel {
+                model: route.model.as_deref().map(Str::from),
+                may_override: route.model_override == ModelOverride::Allow,
+            },
+            sealer: self.parts.sealer.clone(),
+            upstream: self.parts.upstream.clone(),
+        };
+        stack::chat(common, chat)
+    }
+}

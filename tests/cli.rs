@@ -1,0 +1,183 @@
+//! The command line: what it prints, and how it ends.
+
+use std::{fs, path::PathBuf, process::Output};
+
+use crate::support::{
+    Config, Face, Upstream,
+    gateway::{command, scratch},
+    soon,
+};
+
+/// Runs the program in an empty folder.
+async fn run(args: &[&str], env: &[(String, String)]) -> Output {
+    let dir = scratch();
+    let mut command = command(env);
+    let output = soon("the end of the command", command.args(args).current_dir(&dir).output()).await;
+    fs::remove_dir_all(dir).expect("a test can remove its folder");
+    output.expect("the program must start")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("the program must print text")
+}
+
+/// Writes a configuration and returns its folder and file.
+fn write(yaml: &str) -> (PathBuf, String) {
+    let dir = scratch();
+    let file = dir.join("own.yaml");
+    fs::write(&file, yaml).expect("a test can write its folder");
+    (dir, file.to_str().expect("the scratch folder has a plain name").to_owned())
+}
+
+#[tokio::test]
+async fn check_shows_routes_and_where_they_go() {
+    let yaml = "listen: 127.0.0.1:9\n\
+                providers:\n  house: {dialect: openai, base_url: \"http://10.0.0.5:8000\", auth: none}\n\
+                models:\n  fast: {targets: [house/qwen, openai/gpt-x]}\n\
+                routes:\n  - {path: /team-a/chat, route_type: llm/v1/chat, dialect: openai, model: fast}\n";
+    let (dir, file) = write(yaml);
+    let output = run(&["check", &file], &[]).await;
+    let table = text(&output.stdout);
+    assert!(output.status.success(), "a good file must be accepted: {}", text(&output.stderr));
+    for word in ["/team-a/chat", "/v1/messages", "/v1/chat/completions", "fast", "house", "qwen", "OPENAI_API_KEY"] {
+        assert!(table.contains(word), "the table must show `{word}`:\n{table}");
+    }
+    fs::remove_dir_all(dir).expect("a test can remove its folder");
+}
+
+#[tokio::test]
+async fn check_reports_every_mistake_with_its_place() {
+    let yaml = "listen: 127.0.0.1:9\n\
+                providers:\n  openai: {api_kye: x}\n  house: {dialect: opnai, base_url: \"http://10.0.0.5\"}\n\
+                timeouts: {conect: 5s, total: soon}\n\
+                models:\n  fast: nobody/x\n";
+    let (dir, file) = write(yaml);
+    let output = run(&["check", &file], &[]).await;
+    assert!(!output.status.success(), "a bad file must be refused by the exit code");
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    let mistakes = [
+        ("api_kye", ":3:", "api_key"),
+        ("opnai", ":4:", "openai"),
+        ("conect", ":5:", "connect"),
+        ("soon", ":5:", ""),
+        ("nobody", ":7:", ""),
+    ];
+    for (mistake, line, near) in mistakes {
+        let own = told.lines().find(|own| own.contains(mistake) && own.contains(line));
+        assert!(own.is_some(), "`{mistake}` must be told with its line {line}:\n{told}");
+        assert!(told.contains(near), "the nearest valid name `{near}` must be told:\n{told}");
+    }
+    assert!(told.contains("own.yaml"), "the file must be named:\n{told}");
+    fs::remove_dir_all(dir).expect("a test can remove its folder");
+}
+
+#[tokio::test]
+async fn check_never_shows_a_secret() {
+    let yaml = "providers:\n  openai: {api_key: sk-secret-in-file, api_kye: sk-secret-misplaced}\n\
+                keys: [{name: a, key: sk-secret-gateway, path: 7}]\n";
+    let (dir, file) = write(yaml);
+    let bad = run(&["check", &file], &[]).await;
+    fs::write(&file, yaml.replace(", api_kye: sk-secret-misplaced", "").replace(", path: 7", "")).expect("writable");
+    let good = run(&["check", &file], &[]).await;
+    assert!(good.status.success(), "the mended file must be accepted: {}", text(&good.stderr));
+    for output in [bad, good] {
+        let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!told.contains("sk-secret"), "no secret may be shown:\n{told}");
+    }
+    fs::remove_dir_all(dir).expect("a test can remove its folder");
+}
+
+#[tokio::test]
+async fn missing_file_is_named() {
+    for args in [&["check", "/nowhere/own.yaml"][..], &["serve", "--config", "/nowhere/own.yaml"]] {
+        let output = run(args, &[]).await;
+        assert!(!output.status.success(), "{args:?} must fail");
+        let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(told.contains("/nowhere/own.yaml"), "{args:?} must name the file: {told}");
+    }
+}
+
+#[tokio::test]
+async fn serve_refuses_a_bad_file_and_a_taken_port() {
+    let (dir, file) = write("timeouts: {conect: 5s}\n");
+    let output = run(&["serve", "--config", &file], &[]).await;
+    assert!(!output.status.success(), "a bad file must not be served");
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(told.contains("conect"), "the mistake must be told: {told}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback must have a free port");
+    let port = taken.local_addr().expect("a listener must have an address").port();
+    fs::write(&file, format!("listen: 127.0.0.1:{port}\n")).expect("a test can write its folder");
+    let output = run(&["serve", "--config", &file], &[]).await;
+    assert!(!output.status.success(), "a taken port must end the program");
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(told.contains(&port.to_string()), "the address must be told: {told}");
+    assert!(!told.contains("panicked"), "a taken port is no reason to panic: {told}");
+    fs::remove_dir_all(dir).expect("a test can remove its folder");
+}
+
+#[tokio::test]
+async fn address_that_others_reach_needs_keys_or_a_word() {
+    let (dir, file) = write("listen: 0.0.0.0:1\n");
+    let output = run(&["check", &file], &[]).await;
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(!output.status.success(), "a gateway without keys must not be open to other machines: {told}");
+    assert!(told.contains("keys") && told.contains("open"), "what would work must be told: {told}");
+    fs::remove_dir_all(dir).expect("a test can remove its folder");
+}
+
+#[tokio::test]
+async fn models_lists_names_and_providers() {
+    let output = run(&["models"], &[("OPENAI_API_KEY".to_owned(), "sk-listed".to_owned())]).await;
+    assert!(output.status.success(), "the list must be printed: {}", text(&output.stderr));
+    let list = text(&output.stdout);
+    assert!(list.contains("sim/echo"), "the built-in models must be listed:\n{list}");
+    assert!(list.contains("openai"), "a provider with a key must be listed:\n{list}");
+    assert!(!list.contains("sk-listed"), "no secret may be shown");
+}
+
+#[tokio::test]
+async fn call_prints_the_answer() {
+    let output = run(&["call", "sim/echo", "hello out there"], &[]).await;
+    assert!(output.status.success(), "the call must succeed: {}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).trim(), "hello out there", "the answer alone must be printed");
+}
+
+#[tokio::test]
+async fn call_reaches_a_configured_provider() {
+    for face in Face::ALL.iter().copied() {
+        let upstream = Upstream::start(move |seen| {
+            let streamed = crate::support::client::contains(&seen.body, "\"stream\":true")
+                || seen.head.target().contains("stream");
+            face.script("from afar", streamed)
+        })
+        .await;
+        let (dir, file) = write(&Config::to(&upstream).yaml(9));
+        let output = run(&["call", "--config", &file, &format!("{}/m", face.provider()), "hello"], &[]).await;
+        assert!(output.status.success(), "{face:?}: the call must succeed: {}", text(&output.stderr));
+        assert_eq!(text(&output.stdout).trim(), "from afar", "{face:?}: the answer alone must be printed");
+        fs::remove_dir_all(dir).expect("a test can remove its folder");
+    }
+}
+
+#[tokio::test]
+async fn call_fails_by_its_exit_code() {
+    for (model, word) in [("sim/error=503", "503"), ("simm/echo", "sim"), ("openai/gpt-x", "OPENAI_API_KEY")] {
+        let output = run(&["call", model, "hello"], &[]).await;
+        assert!(!output.status.success(), "{model} must fail");
+        let told = text(&output.stderr);
+        assert!(told.contains(word) || model.starts_with("sim/"), "{model}: the reason must be told: {told}");
+        assert!(!told.is_empty(), "{model}: a failure must say something");
+    }
+}
+
+#[tokio::test]
+async fn help_and_version_are_there() {
+    let help = run(&["--help"], &[]).await;
+    for word in ["serve", "check", "call", "models"] {
+        assert!(text(&help.stdout).contains(word), "the help must name `{word}`");
+    }
+    let version = run(&["--version"], &[]).await;
+    assert!(text(&version.stdout).contains("lockgate"), "the version must be printed");
+    let wrong = run(&["serv"], &[]).await;
+    assert!(!wrong.status.success() && text(&wrong.stderr).contains("serve"), "a near command must be named");
+}

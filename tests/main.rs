@@ -1,0 +1,18 @@
+//! The gateway as its users meet it: the real binary, real sockets, upstreams that follow a script.
+//!
+//! Each module is a subject, each test a fact about it. `support` starts the processes and speaks raw HTTP, so that a
+//! test can send what no client library would. `LOCKGATE_BIN` names another binary to test.
+#![cfg(test)]
+
+mod support;
+
+mod architecture;
+mod cli;
+mod corpus;
+mod errors;
+mod failover;
+mod hardening;
+mod lanes;
+mod lifecycle;
+mod listeners;
+mod observe;

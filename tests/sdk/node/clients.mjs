@@ -1,0 +1,11 @@
+// The official SDKs behind one face: `ask`, `stream`, `pieces`, `models`, and the classes of their errors.
+
+import { AnthropicClient } from './anthropic.mjs';
+import { KEY, URL_OF_GATEWAY } from './cases.mjs';
+import { GeminiClient } from './gemini.mjs';
+import { OpenAiClient } from './openai.mjs';
+
+const CLIENTS = { openai: OpenAiClient, anthropic: AnthropicClient, gemini: GeminiClient };
+
+export const clientOf = (dialect, key = KEY) => new CLIENTS[dialect](URL_OF_GATEWAY, key);
+export { AnthropicClient, GeminiClient, OpenAiClient };

@@ -1,0 +1,7 @@
+"""The official SDKs behind one face: `ask`, `stream`, `pieces`, `models`, and the classes of their errors."""
+
+from .anthropic_sdk import AnthropicClient
+from .gemini_sdk import GeminiClient
+from .openai_sdk import OpenAiClient
+
+CLIENTS = {client.name: client for client in (OpenAiClient, AnthropicClient, GeminiClient)}

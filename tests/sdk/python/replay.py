@@ -1,0 +1,202 @@
+"""A scripted upstream of all three dialects, on asyncio alone: it replays the recorded corpus and keeps what it was sent.
+
+The model's name is the script:
+  FOLDER.CASE.whole      the recorded answer of LOCKGATE_CORPUS/FOLDER/CASE in one piece
+  FOLDER.CASE.bytes      the same, byte by byte
+  FOLDER.CASE.cutN       the same, cut at random borders of seed N
+  capture.ANYTHING       a short answer; the request is kept under this name
+  paced.COUNT.MS         a stream of COUNT chunks, one each MS milliseconds
+
+`python replay.py PORT` serves until it is interrupted.
+"""
+
+import asyncio
+import json
+import os
+import random
+import re
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+CORPUS = Path(os.environ.get("LOCKGATE_CORPUS") or Path(__file__).parents[4] / "shared" / "fixtures")
+# Small pieces are what the cut modes are for; several per event, but not one per byte.
+LONGEST_PIECE = 48
+
+
+@dataclass
+class Received:
+    """A request as it came, and how its answer ended: `None` while it runs, then `whole` or `hung up`."""
+
+    dialect: str
+    model: str
+    stream: bool
+    path: str
+    headers: dict
+    body: dict
+    end: str | None = None
+
+
+@dataclass
+class Upstream:
+    """The server on a thread of its own; `received` is by model."""
+
+    port: int = 0
+    received: dict[str, list[Received]] = field(default_factory=dict)
+
+    def start(self):
+        started = threading.Event()
+        threading.Thread(target=lambda: asyncio.run(self.serve(started.set)), daemon=True).start()
+        assert started.wait(10), "the scripted upstream starts"
+        return self
+
+    async def serve(self, started=lambda: None):
+        server = await asyncio.start_server(self.connection, "127.0.0.1", self.port)
+        self.port = server.sockets[0].getsockname()[1]
+        started()
+        await server.serve_forever()
+
+    async def connection(self, reader, writer):
+        try:
+            while (request := await read_request(reader)) is not None:
+                self.received.setdefault(request.model, []).append(request)
+                await answer(request, reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+async def read_request(reader):
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    path = head[0].split(" ")[1]
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+    if headers.get("transfer-encoding") == "chunked":
+        raw = b""
+        while size := int(await reader.readline(), 16):
+            raw += (await reader.readexactly(size + 2))[:-2]
+        await reader.readline()
+    else:
+        raw = await reader.readexactly(int(headers.get("content-length", 0)))
+    body = json.loads(raw) if raw else {}
+    gemini = re.match(r"/v1beta/models/(.+):(streamG|g)enerateContent", path)
+    if gemini:
+        return Received("gemini", unquote(gemini[1]), gemini[2] == "streamG", path, headers, body)
+    dialect = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}.get(path.partition("?")[0], path)
+    return Received(dialect, str(body.get("model")), bool(body.get("stream")), path, headers, body)
+
+
+async def answer(request, reader, writer):
+    family, _, script = request.model.partition(".")
+    name, _, mode = script.rpartition(".")
+    delay = 0
+    if family == "capture":
+        status, kind, pieces = 200, *canned(request, ["Kept", "."])
+    elif family == "paced":
+        delay = int(mode) / 1000
+        status, kind, pieces = 200, *canned(request, [f"{n} " for n in range(int(name))])
+    else:
+        status, kind, body = recorded(CORPUS / family / name, request.stream)
+        pieces = list(cut(body, mode))
+    writer.write(f"HTTP/1.1 {status} Recorded\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+    gone = asyncio.ensure_future(reader.read(1)) if delay else None
+    for piece in pieces:
+        if delay and gone in (await asyncio.wait([gone], timeout=delay))[0]:
+            request.end = "hung up"
+            raise ConnectionResetError
+        writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        await writer.drain()
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+    request.end = "whole"
+    if gone:
+        gone.cancel()
+        raise ConnectionResetError
+
+
+def recorded(folder, stream):
+    """Status, content type and body of a case. An array of Gemini's is served as the stream that it was."""
+    meta = json.loads((folder / "meta.json").read_text())
+    if (folder / "response.sse").exists():
+        return meta["status"], meta["content_type"] or "text/event-stream", (folder / "response.sse").read_bytes()
+    body = (folder / "response.json").read_bytes()
+    if stream and body.lstrip().startswith(b"["):
+        events = [b"data: " + json.dumps(event).encode() + b"\r\n\r\n" for event in json.loads(body)]
+        return meta["status"], "text/event-stream", b"".join(events)
+    return meta["status"], "application/json", body
+
+
+def cut(body, mode):
+    """Pieces of `body`; borders fall anywhere, also inside a character."""
+    rng = random.Random(f"{mode}{len(body)}")
+    at = 0
+    while at < len(body):
+        size = {"whole": len(body), "bytes": 1}.get(mode) or rng.randint(1, LONGEST_PIECE)
+        yield body[at : at + size]
+        at += size
+
+
+def canned(request, texts):
+    """Content type and pieces of an answer that says `texts`."""
+    unary, events = ANSWERS[request.dialect](texts)
+    if not request.stream:
+        return "application/json", [json.dumps(unary).encode()]
+    return "text/event-stream", [event.encode() for event in events]
+
+
+def data(event, name=None):
+    return (f"event: {name}\n" if name else "") + f"data: {json.dumps(event)}\n\n"
+
+
+def openai_answer(texts):
+    common = {"id": "chatcmpl-1", "created": 1, "model": "m"}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+    def chunk(delta, finish=None):
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return data(common | {"object": "chat.completion.chunk", "choices": [choice], "usage": None})
+
+    message = {"role": "assistant", "content": "".join(texts), "refusal": None}
+    unary = common | {"object": "chat.completion", "usage": usage, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    events = [chunk({"role": "assistant", "content": ""}), *(chunk({"content": text}) for text in texts), chunk({}, "stop")]
+    last = common | {"object": "chat.completion.chunk", "choices": [], "usage": usage}
+    return unary, [*events, data(last), "data: [DONE]\n\n"]
+
+
+def anthropic_answer(texts):
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None}
+    usage = {"input_tokens": 3, "output_tokens": 2}
+    unary = message | {"content": [{"type": "text", "text": "".join(texts)}], "stop_reason": "end_turn", "usage": usage}
+    events = [
+        {"type": "message_start", "message": message | {"content": [], "stop_reason": None, "usage": usage}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}} for text in texts),
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
+        {"type": "message_stop"},
+    ]
+    return unary, [data(event, event["type"]) for event in events]
+
+
+def gemini_answer(texts):
+    usage = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}
+
+    def event(text, **more):
+        return {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "index": 0} | more], "usageMetadata": usage}
+
+    events = [*(event(text) for text in texts[:-1]), event(texts[-1], finishReason="STOP")]
+    return event("".join(texts), finishReason="STOP"), [data(e).replace("\n", "\r\n") for e in events]
+
+
+ANSWERS = {"openai": openai_answer, "anthropic": anthropic_answer, "gemini": gemini_answer}
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(Upstream(int(sys.argv[1])).serve())
+    except KeyboardInterrupt:
+        pass

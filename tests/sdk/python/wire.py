@@ -1,0 +1,158 @@
+"""Whether a body that reached an upstream is one its vendor takes: the SDK's own types, then the rules that types cannot say.
+
+`errors(dialect, body)` names what is wrong, with its place.
+"""
+
+import json
+import types
+import typing
+
+from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
+from google.genai import types as gemini
+from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from pydantic import ValidationError
+
+# Members that the vendor takes and the SDK's type leaves out: `stream` stands in a type of its own, newer models lost the others.
+ALSO_TAKEN = {"openai": {"stream"}, "anthropic": {"stream", "temperature", "top_p", "top_k"}}
+GEMINI_MEMBERS = {
+    "contents": list[gemini.Content],
+    "systemInstruction": gemini.Content,
+    "tools": list[gemini.Tool],
+    "toolConfig": gemini.ToolConfig,
+    "generationConfig": gemini.GenerationConfig,
+    "safetySettings": list[gemini.SafetySetting],
+}
+
+
+def errors(dialect, body):
+    match dialect:
+        case "openai":
+            known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
+            return misfits(known, CompletionCreateParamsNonStreaming, "$") or openai_rules(body)
+        case "anthropic":
+            known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
+            return misfits(known, MessageCreateParamsNonStreaming, "$") or anthropic_rules(body)
+        case "gemini":
+            return [e for name, value in body.items() for e in gemini_misfits(name, value)] or gemini_rules(body)
+
+
+# === types ===
+
+
+def misfits(value, hint, at):
+    """Walks a type hint made of `TypedDict`, `Union`, `Literal` and containers beside a JSON value."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (object, typing.Any):
+        return []
+    if typing.is_typeddict(hint) or hasattr(hint, "__required_keys__"):
+        return misfits_of_dict(value, hint, at)
+    if origin in (typing.Required, typing.NotRequired, typing.Annotated):
+        return misfits(value, inner[0], at)
+    if origin in (typing.Union, types.UnionType):
+        tries = [misfits(value, each, at) for each in inner]
+        # The nearest alternative explains best: the one that failed deepest.
+        return [] if [] in tries else max(tries, key=lambda found: max(len(e.split(" ")[0]) for e in found))
+    if origin is typing.Literal:
+        return [] if value in inner else [f"{at} is {value!r}, not {' | '.join(map(str, inner[:8]))}"]
+    if origin is dict or hint is dict:
+        return [] if isinstance(value, dict) else [f"{at} is no object"]
+    if origin and hasattr(origin, "__iter__"):
+        if not isinstance(value, list):
+            return [f"{at} is no array"]
+        return [e for i, item in enumerate(value) for e in misfits(item, inner[0], f"{at}[{i}]")]
+    kinds = {float: (int, float), type(None): type(None)}
+    try:
+        fits = isinstance(value, kinds.get(hint, hint)) and (hint is bool or not isinstance(value, bool))
+    except TypeError:
+        fits = False
+    return [] if fits else [f"{at} is {str(value)[:40]!r}, not {getattr(hint, '__name__', hint)}"]
+
+
+def misfits_of_dict(value, hint, at):
+    if not isinstance(value, dict):
+        return [f"{at} is no object"]
+    members = typing.get_type_hints(hint, include_extras=True)
+    found = [f"{at}.{name} is unknown" for name in value if name not in members]
+    for name, member in members.items():
+        if name in value:
+            found += misfits(value[name], member, f"{at}.{name}")
+        elif "Required[" in str(member)[:40] and "NotRequired[" not in str(member)[:40]:
+            found.append(f"{at}.{name} is missing")
+    return found
+
+
+def gemini_misfits(name, value):
+    if name not in GEMINI_MEMBERS:
+        return [f"$.{name} is unknown"]
+    if value is None:
+        return [f"$.{name} is null"]
+    kind = GEMINI_MEMBERS[name]
+    many = typing.get_origin(kind) is list
+    try:
+        for item in value if many else [value]:
+            (typing.get_args(kind)[0] if many else kind).model_validate_json(json.dumps(item))
+    except ValidationError as error:
+        return [f"$.{name}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    return []
+
+
+# === rules ===
+
+
+def openai_rules(body):
+    found, open_calls = [], []
+    for i, message in enumerate(body["messages"]):
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in open_calls:
+                found.append(f"$.messages[{i}] answers no call of the message before")
+            else:
+                open_calls.remove(message["tool_call_id"])
+            continue
+        if open_calls:
+            found.append(f"$.messages[{i}] comes while {open_calls} are unanswered")
+        calls = [call for call in message.get("tool_calls") or [] if call["type"] == "function"]
+        open_calls = [call["id"] for call in calls]
+        for call in calls:
+            if not isinstance(json.loads(call["function"]["arguments"]), dict):
+                found.append(f"$.messages[{i}] has arguments that are no object")
+    names = [tool["function"]["name"] for tool in body.get("tools", []) if tool["type"] == "function"]
+    found += [f"tool name {name} is too long" for name in names if len(name) > 64]
+    return found + ([f"tool names repeat: {names}"] if len(names) != len(set(names)) else [])
+
+
+def anthropic_rules(body):
+    found, turns = [], []
+    for message in body["messages"]:
+        content = message["content"]
+        turns.append((message["role"], [{"type": "text", "text": content}] if isinstance(content, str) else content))
+    if turns[0][0] != "user":
+        found.append("the first turn is not the user's")
+    asked = []
+    for i, (role, blocks) in enumerate(turns):
+        if i and role == turns[i - 1][0]:
+            found.append(f"$.messages[{i}] repeats the role {role}")
+        found += [f"$.messages[{i}] has an empty text" for b in blocks if b["type"] == "text" and not b["text"].strip()]
+        results = [b["tool_use_id"] for b in blocks if b["type"] == "tool_result"]
+        if sorted(results) != sorted(asked):
+            found.append(f"$.messages[{i}] answers {results}, asked were {asked}")
+        if any(b["type"] != "tool_result" for b in blocks[: len(results)]):
+            found.append(f"$.messages[{i}] has results that do not come first")
+        asked = [b["id"] for b in blocks if b["type"] == "tool_use"]
+    thinking = body.get("thinking", {}).get("type") == "enabled"
+    if thinking and body["thinking"]["budget_tokens"] >= body["max_tokens"]:
+        found.append("thinking.budget_tokens reaches max_tokens")
+    if thinking and body.get("tool_choice", {}).get("type") in ("any", "tool"):
+        found.append("a forced tool and thinking exclude each other")
+    return found
+
+
+def gemini_rules(body):
+    found, asked = [], 0
+    for i, content in enumerate(body["contents"]):
+        if i and content.get("role") == body["contents"][i - 1].get("role"):
+            found.append(f"$.contents[{i}] repeats the role {content.get('role')}")
+        results = [part for part in content["parts"] if "functionResponse" in part]
+        if len(results) != asked:
+            found.append(f"$.contents[{i}] answers {len(results)} calls, asked were {asked}")
+        asked = sum("functionCall" in part for part in content["parts"])
+    return found
