@@ -14,7 +14,6 @@ async fn unknown_route_is_told_in_the_dialect_of_its_path() {
         ("/v1/nowhere", Face::OpenAi),
         ("/v1/messages/nowhere", Face::Anthropic),
         ("/v1beta/nowhere", Face::Gemini),
-        ("/v1beta/models/sim:nothing", Face::Gemini),
         ("/", Face::OpenAi),
     ];
     for (path, face) in cases {

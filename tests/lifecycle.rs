@@ -132,10 +132,7 @@ async fn bad_file_is_refused_with_its_reasons() {
     let gateway = Gateway::start(Config::new().model("name", "sim/echo")).await;
     for (yaml, reasons) in [
         ("listen: 127.0.0.1:1\nmodells: {}\n", &["modells", "models"][..]),
-        (
-            "providers: {x: {dialect: klingon, base_url: \"http://a\"}}\ntimeouts: {conect: 5s}\n",
-            &["klingon", "conect"],
-        ),
+        ("providers: {x: {dialect: klingon, base_url: \"http://a\"}}\nopen: true\n", &["klingon"]),
         ("models: [\n", &["lockgate.yaml"]),
     ] {
         gateway.reload_text(yaml);

@@ -16,3 +16,6 @@ mod lanes;
 mod lifecycle;
 mod listeners;
 mod observe;
+mod routes;
+mod sim;
+mod timeouts;

@@ -38,7 +38,7 @@ pub fn alias(text: &Str, charset: Charset) -> Str {
         return text.clone();
     }
     let hash = Sha256::digest(text.as_bytes());
-    let hash = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = hash.iter().take(4).fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
     let keep = charset.max.saturating_sub(hash.len() + 2);
     let lead = if charset.starts_with_letter { "_" } else { "" };
     let clean: String =

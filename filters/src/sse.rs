@@ -236,7 +236,7 @@ mod tests {
             end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         ) {
-            let text = lines.iter().map(|line| format!("{line}{end}")).collect::<String>();
+            let text = lines.iter().flat_map(|line| [line.as_str(), end]).collect::<String>();
             let bytes = text.as_bytes();
             let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
             at.extend([0, bytes.len()]);

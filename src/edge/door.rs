@@ -18,6 +18,7 @@ use tokio::{io::AsyncWriteExt, time::Instant};
 use super::{
     front::Front,
     head::{self, HeadError, Progress},
+    stack_lane,
     stream::ClientStream,
 };
 use crate::gateway::Shared;
@@ -75,8 +76,8 @@ impl Door {
     /// Serves the requests of one HTTP/1 connection, one after the other.
     async fn serve(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) {
         loop {
-            let session = match self.next_head(&mut stream, shutdown).await {
-                Ok(Opening::Http1) => ServerSession::new_http1(stream),
+            match self.next_head(&mut stream, shutdown).await {
+                Ok(Opening::Http1) => {}
                 Ok(Opening::Http2) => {
                     if ServerApp::process_new(&self.proxy, stream, shutdown).await.is_some() {
                         tracing::debug!("an HTTP/2 connection was handed back");
@@ -84,17 +85,40 @@ impl Door {
                     return;
                 }
                 Err(refusal) => return refuse(stream, refusal).await,
-            };
-            let Some(session) = self.exchange(session, shutdown).await else { return };
-            stream = session;
+            }
+            let Some(again) = self.exchange(stream, shutdown).await else { return };
+            stream = again;
         }
     }
 
-    async fn exchange(&self, mut session: ServerSession, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
-        session.set_keepalive(Some(self.limits().idle.as_secs().max(1)));
+    /// Serves one request, and gives the connection back if it can carry another.
+    async fn exchange(&self, stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
+        let opaque = head::target(&stream.ahead).is_none_or(|target| self.shared.load().may_be_opaque(target));
+        let mut session = ServerSession::new_http1(stream);
+        let keepalive = if *shutdown.borrow() { None } else { Some(self.limits().idle.as_secs().max(1)) };
+        session.set_keepalive(keepalive);
         session.set_total_drain_timeout(Some(LINGER * 2));
-        let (stream, _settings) = self.proxy.process_new_http(session, shutdown).await?.consume();
+        let stream = if opaque {
+            // Pingora's proxy keeps a future of more than 100 KiB per request: only what it must proxy goes that way.
+            self.proxy.process_new_http(session, shutdown).await?.consume().0
+        } else {
+            self.serve_here(session).await?
+        };
         stream.into_any().downcast::<ClientStream>().ok()
+    }
+
+    async fn serve_here(&self, mut session: ServerSession) -> Option<Stream> {
+        match session.read_request().await {
+            Ok(true) => stack_lane::take(&self.shared, &mut session).await,
+            Ok(false) => return None,
+            Err(error) => {
+                tracing::debug!(%error, "Pingora refused a head");
+                session.respond_error(400).await.ok()?;
+                session.shutdown().await;
+                return None;
+            }
+        }
+        session.finish().await.ok()?.map(|reusable| reusable.into_parts().0)
     }
 
     /// Reads until a whole head is there.

@@ -69,7 +69,8 @@ impl Front {
     }
 }
 
-fn request_parts(header: &RequestHeader) -> http::request::Parts {
+/// The request's head as the stack knows it.
+pub(super) fn request_parts(header: &RequestHeader) -> http::request::Parts {
     let mut parts = http::Request::new(()).into_parts().0;
     parts.method = header.method.clone();
     parts.uri = header.uri.clone();

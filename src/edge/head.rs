@@ -111,6 +111,12 @@ pub fn check(head: &[u8], max_headers: usize) -> Result<(), HeadError> {
     framing.check(version)
 }
 
+/// The target of the request line that `head` begins with.
+pub fn target(head: &[u8]) -> Option<&[u8]> {
+    let line = head.split(|byte| *byte == b'\r').find(|line| !matches!(line, [] | [b'\n']))?;
+    line.split(|byte| *byte == b' ').nth(1)
+}
+
 /// The lines of a head, without their ends.
 struct Lines<'a> {
     rest: &'a [u8],

@@ -14,11 +14,29 @@ use pingora_http::ResponseHeader;
 use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
 
-use super::feed::{self, Feed};
+use super::{
+    feed::{self, Feed},
+    front::request_parts,
+};
 use crate::{
     errors,
-    gateway::{Admitted, REQUEST_ID},
+    gateway::{Admission, Admitted, REQUEST_ID, Shared},
 };
+
+/// Finds the route of a request whose head was read, and serves it. The route must not be an opaque one.
+pub(super) async fn take(shared: &Shared, session: &mut ServerSession) {
+    let client = session.client_addr().and_then(|address| address.as_inet().copied());
+    let mut parts = request_parts(session.req_header());
+    // Not held while the request is served: a snapshot that was replaced can go.
+    let admission = shared.load().admit(&mut parts, client, None);
+    match admission {
+        Admission::Refused(admitted, rsp) => answer(session, rsp, &admitted).await,
+        Admission::Admitted(admitted) => {
+            parts.headers.remove(header::UPGRADE);
+            serve(session, admitted, parts).await;
+        }
+    }
+}
 
 /// Serves one request. Whatever happens, the client has had an answer or is gone when this returns.
 pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts: http::request::Parts) {

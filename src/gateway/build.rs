@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::Method;
-use lockgate_config::{Config, KeyMaterial, ModelOverride};
+use lockgate_config::{Config, KeyMaterial, ModelOverride, Segment};
 use lockgate_filters::{dialects, model::Str};
 use lockgate_layers::{
     auth::{Identity, Keys, hash_key},
@@ -43,6 +43,7 @@ pub enum BuildError {
 pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildError> {
     let keys = Arc::new(keys(config));
     let mut routes = RouteTable::default();
+    let mut opaque = Vec::new();
     let mut shared_models: Option<Arc<Models>> = None;
     for route in &config.routes {
         let plain = route.timeouts == Default::default() && route.failover == Default::default();
@@ -55,6 +56,12 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
         }
         let built = Builder { config, parts, keys: &keys, models: &models }.route(route)?;
         let methods = route.methods.iter().filter_map(|method| method.parse().ok()).collect();
+        if built.lane == Lane::Opaque {
+            opaque.push(match route.path.segments.first() {
+                Some(Segment::Literal(first)) => Some(first.clone()),
+                _ => None,
+            });
+        }
         routes.push(route.path.clone(), methods, Arc::new(built));
     }
     let models = match shared_models {
@@ -70,6 +77,7 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
     let nothing = service_fn(|_| async { Err("the fallback route serves nothing".into()) });
     Ok(Gateway {
         routes,
+        opaque,
         fallback: Arc::new(own_route(config, "-", stack::open(nothing))),
         models,
         timeouts: config.timeouts,

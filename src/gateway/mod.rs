@@ -73,6 +73,8 @@ impl fmt::Debug for Route {
 pub struct Gateway {
     /// Where requests go.
     pub routes: RouteTable<Arc<Route>>,
+    /// First segments of the paths of opaque routes; `None` stands for any.
+    opaque: Vec<Option<String>>,
     /// Where a request goes that no route takes.
     pub fallback: Arc<Route>,
     /// Model names.
@@ -140,6 +142,16 @@ impl Shared {
 }
 
 impl Gateway {
+    /// Whether a request target may belong to an opaque route. Never wrong when it says no.
+    pub fn may_be_opaque(&self, target: &[u8]) -> bool {
+        let path = target.strip_prefix(b"/");
+        let first = path.and_then(|path| path.split(|byte| matches!(byte, b'/' | b'?')).next());
+        self.opaque.iter().any(|known| match (known, first) {
+            (Some(known), Some(first)) => known.as_bytes() == first,
+            _ => true,
+        })
+    }
+
     fn sink(&self) -> Arc<dyn Sink> {
         self.observer.clone()
     }

@@ -8,7 +8,13 @@ mod case;
 mod crossed;
 mod native;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use bytes::Bytes;
 
@@ -24,6 +30,14 @@ const FOLDERS: &[(&str, Face)] = &[
     ("groq", Face::OpenAi),
     ("mistral", Face::OpenAi),
 ];
+
+/// Where cases are replayed.
+struct Stage {
+    gateway: Gateway,
+    upstream: Upstream,
+    /// The case that the upstream answers with.
+    turn: Arc<AtomicUsize>,
+}
 
 /// How an answer is cut into chunks.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +65,14 @@ fn cases(folder: &str, face: Face) -> Vec<Case> {
     cases
 }
 
-/// An upstream that answers with the case that `x-case` names, and a gateway that knows every recorded model's name.
-async fn stage(cases: &[Case], face: Face, cut: Cut) -> (Gateway, Upstream) {
+/// An upstream that answers with the case whose turn it is, and a gateway that knows every recorded model's name.
+async fn stage(cases: &[Case], face: Face, cut: Cut) -> Stage {
+    let turn = Arc::new(AtomicUsize::new(0));
+    let current = Arc::clone(&turn);
     let answers: Vec<(u16, String, Bytes)> =
         cases.iter().map(|case| (case.status, case.content_type.clone(), case.response.clone())).collect();
-    let upstream = Upstream::start(move |seen| {
-        let index: usize = seen.head.get("x-case").and_then(|case| case.parse().ok()).expect("the case must be told");
-        let (status, content_type, body) = answers.get(index).expect("the case must exist");
+    let upstream = Upstream::start(move |_| {
+        let (status, content_type, body) = answers.get(current.load(Ordering::Relaxed)).expect("the case must exist");
         script(*status, content_type, body, cut)
     })
     .await;
@@ -69,7 +84,7 @@ async fn stage(cases: &[Case], face: Face, cut: Cut) -> (Gateway, Upstream) {
         // An alias for each recorded name, so that not even the model's name has to change.
         config = config.model(&format!("\"{name}\""), &format!("\"{}/{name}\"", face.provider()));
     }
-    (Gateway::start(config).await, upstream)
+    Stage { gateway: Gateway::start(config).await, upstream, turn }
 }
 
 fn script(status: u16, content_type: &str, body: &Bytes, cut: Cut) -> Script {

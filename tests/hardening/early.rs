@@ -80,7 +80,7 @@ async fn refused_request_may_be_followed_by_another() {
 #[tokio::test]
 async fn early_answer_of_an_upstream_reaches_the_client() {
     let upstream = Upstream::rude(|_| Script::json(403, r#"{"error":"no uploads today"}"#)).await;
-    let gateway = Gateway::start(Config::to(&upstream)).await;
+    let gateway = Gateway::start(Config::to(&upstream).timeout("write", "2s")).await;
     let ask = Ask::new("POST", "/p/up-openai/v1/files").body(vec![b'x'; 10 << 20]);
     let outcome = Client::provoke(gateway.port, &ask.bytes(), LIMIT).await;
     assert_eq!(outcome.statuses(), [403], "an answer that comes before the upload has ended must be relayed");

@@ -115,16 +115,29 @@ fn tail(body: &str) -> String {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_order() {
+async fn pipelined_requests_are_answered_in_order_or_not_at_all() {
     let (gateway, upstream) = pair().await;
     let (first, second) = (chat_body("first"), chat_body("second"));
     let mut bytes = chat(&format!("Content-Length: {}\r\n", first.len()), &first);
     bytes.extend(chat(&format!("Connection: close\r\nContent-Length: {}\r\n", second.len()), &second));
     let outcome = crate::support::Client::provoke(gateway.port, &bytes, super::LIMIT).await;
-    assert_eq!(outcome.statuses(), [200, 200], "both requests must be answered");
     let bodies = upstream.seen().into_iter().map(|seen| seen.body).collect::<Vec<_>>();
-    let order = bodies.iter().map(|body| crate::support::client::contains(body, "\"first\"")).collect::<Vec<_>>();
-    assert_eq!(order, [true, false], "the upstream must see both, in order");
+    let firsts = bodies.iter().map(|body| crate::support::client::contains(body, "\"first\"")).collect::<Vec<_>>();
+    match outcome.answers.as_slice() {
+        // A server may close instead of serving a pipelined request, if it says so.
+        [only] => {
+            assert_eq!((only.status(), only.get("connection")), (200, Some("close")), "the end must be announced");
+            assert_eq!(firsts, [true], "a request that is not answered must not be done");
+        }
+        both => {
+            assert_eq!(
+                both.iter().map(crate::support::Answer::status).collect::<Vec<_>>(),
+                [200, 200],
+                "both are answered"
+            );
+            assert_eq!(firsts, [true, false], "the upstream must see both, in order");
+        }
+    }
     gateway.still_serves().await;
 }
 

@@ -23,7 +23,7 @@ async fn climbing_paths_are_refused() {
         "/p/up-openai/v1/%2e%2e/files",
         "/p/up-openai/v1/..%2Ffiles",
         "/p/%2e%2e/x",
-        "/v1beta/models/..:generateContent",
+        "/v1beta/models/a%2F..%2Fb:generateContent",
     ];
     for path in climbing {
         for method in ["GET", "POST"] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Client, LIMIT, chat_body, pair};
-use crate::support::{Ask, Config, Gateway, wire::Framing};
+use crate::support::{Ask, Config, Gateway, Script, Upstream, wire::Framing};
 
 #[tokio::test]
 async fn upgrade_is_not_granted_where_no_route_allows_it() {
@@ -32,6 +32,26 @@ async fn upgrade_is_not_granted_where_no_route_allows_it() {
     }
     for seen in upstream.seen() {
         assert_eq!(seen.head.get("upgrade"), None, "an upgrade must not be forwarded");
+    }
+    gateway.still_serves().await;
+}
+
+#[tokio::test]
+async fn upstream_cannot_change_the_protocol_on_its_own() {
+    let upstream = Upstream::start(|_| {
+        Script::default()
+            .raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nsmuggled")
+            .silence()
+    })
+    .await;
+    let gateway = Gateway::start(Config::to(&upstream)).await;
+    for lines in ["", "Connection: Upgrade\r\nUpgrade: websocket\r\n"] {
+        for target in ["/p/up-openai/v1/realtime", "/p/up-openai/v1/chat/completions"] {
+            let mut client = Client::open(gateway.port).await;
+            client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n").as_bytes()).await;
+            let head = client.head().await;
+            assert!(head.status() >= 500, "{target}: nobody asked for another protocol: {}", head.start);
+        }
     }
     gateway.still_serves().await;
 }
@@ -95,7 +115,6 @@ async fn head_has_the_header_of_a_get_and_no_body() {
 
 #[tokio::test]
 async fn answers_without_a_body_keep_the_connection_in_order() {
-    use crate::support::{Script, Upstream};
     let upstream = Upstream::start(|seen| match (seen.head.method(), seen.head.target()) {
         ("HEAD", _) => Script::default().raw("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\nx-kind: head\r\n\r\n"),
         (_, "/v1/none") => Script::default().raw("HTTP/1.1 204 No Content\r\nx-kind: none\r\n\r\n"),

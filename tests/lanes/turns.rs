@@ -68,6 +68,16 @@ async fn every_chunk_of_a_passthrough_leaves_in_its_turn() {
 }
 
 #[tokio::test]
+async fn head_of_a_passthrough_does_not_wait_for_its_body() {
+    let (lives, upstream) = live(1).await;
+    let gateway = Gateway::start(Config::to(&upstream)).await;
+    let mut client = Client::open(gateway.port).await;
+    client.send(&Ask::get("/p/up-openai/v1/events").bytes()).await;
+    assert_eq!(client.head().await.status(), 200, "the head must come while the body is still to be made");
+    drop(lives);
+}
+
+#[tokio::test]
 async fn pieces_of_an_upload_leave_as_they_come() {
     let upstream = Upstream::start(|_| Script::json(200, "{}")).await;
     let gateway = Gateway::start(Config::to(&upstream)).await;

@@ -42,7 +42,7 @@ providers:
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
 models:
   pool: {balance: failover, targets: [sim-openai/error=503, sim-anthropic/echo]}
-timeouts: {connect: 1s, first_event: 2s, between_events: 2s, total: 30s}
+timeouts: {connect: 1s, first_event: 1s, between_events: 1s, total: 30s}
 YAML
 
 "$bin" serve --config "$work/lockgate.yaml" >"$work/lockgate.log" 2>&1 &

@@ -164,7 +164,7 @@ impl Face {
     /// The text of a whole answer: all that a reader is to see of the first candidate.
     pub(crate) fn text(self, answer: &Value) -> String {
         match self {
-            Self::OpenAi => content(&answer["choices"][0]["message"]["content"]),
+            Self::OpenAi => spoken(&answer["choices"][0]["message"]),
             Self::Anthropic => content(&answer["content"]),
             Self::Gemini => content(&answer["candidates"][0]["content"]["parts"]),
         }
@@ -176,7 +176,7 @@ impl Face {
             Self::OpenAi => {
                 let choices = event["choices"].as_array().cloned().unwrap_or_default();
                 let first = choices.iter().filter(|choice| choice["index"].as_u64().unwrap_or(0) == 0);
-                first.map(|choice| content(&choice["delta"]["content"])).collect()
+                first.map(|choice| spoken(&choice["delta"])).collect()
             }
             Self::Anthropic if event["type"] == "content_block_start" => content(&event["content_block"]),
             Self::Anthropic => content(&event["delta"]["text"]),
@@ -231,6 +231,11 @@ fn content(content: &Value) -> String {
         Value::Object(part) => part.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
         _ => String::new(),
     }
+}
+
+/// What a Chat message or delta says, be it an answer or a refusal.
+fn spoken(message: &Value) -> String {
+    content(&message["content"]) + &content(&message["refusal"])
 }
 
 fn chat(delta: &Value, finish: Option<&str>) -> String {

@@ -220,7 +220,8 @@ mod tests {
         Members::new(text.as_bytes())
             .map(|member| {
                 let member = member?;
-                Ok((text[member.name].to_owned(), text[member.value].to_owned()))
+                let copy = |at: Range<usize>| text.get(at).expect("members stand on characters' borders").to_owned();
+                Ok((copy(member.name), copy(member.value)))
             })
             .collect()
     }

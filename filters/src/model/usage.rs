@@ -52,8 +52,6 @@ impl Usage {
 
     /// Input tokens written to caches of any lifetime.
     pub fn cache_write(&self) -> u64 {
-        self.input_cache_write_5m
-            .saturating_add(self.input_cache_write_1h)
-            .saturating_add(self.input_cache_write_other)
+        self.input_cache_write_5m.saturating_add(self.input_cache_write_1h).saturating_add(self.input_cache_write_other)
     }
 }

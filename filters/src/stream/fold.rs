@@ -49,11 +49,9 @@ impl Folder {
             PartKind::Text => PartContent::Text(Str::new()),
             PartKind::Refusal => PartContent::Refusal(Str::new()),
             PartKind::Reasoning => PartContent::Reasoning(Reasoning::default()),
-            PartKind::Redacted(opaque) => PartContent::Reasoning(Reasoning {
-                text: None,
-                redacted: true,
-                opaque: vec![opaque.clone()],
-            }),
+            PartKind::Redacted(opaque) => {
+                PartContent::Reasoning(Reasoning { text: None, redacted: true, opaque: vec![opaque.clone()] })
+            }
             PartKind::ToolCall(call) => PartContent::ToolCall(call.clone()),
             PartKind::Whole(part) => {
                 self.keep(start, part.clone());

@@ -19,11 +19,7 @@ pub struct Restorer {
 impl Restorer {
     /// A restorer for the answer to an encoded request.
     pub fn new(encoded: &Encoded) -> Self {
-        Self {
-            renamed: encoded.renamed_tools.clone(),
-            json_tool: encoded.json_tool.clone(),
-            ..Self::default()
-        }
+        Self { renamed: encoded.renamed_tools.clone(), json_tool: encoded.json_tool.clone(), ..Self::default() }
     }
 
     /// True if there is nothing to restore.
@@ -45,10 +41,10 @@ impl Restorer {
                 }
             }
             Event::Delta { part, delta } => {
-                if let Delta::Args(text) = delta {
-                    if self.texts.contains(part) {
-                        *delta = Delta::Text(std::mem::take(text));
-                    }
+                if let Delta::Args(text) = delta
+                    && self.texts.contains(part)
+                {
+                    *delta = Delta::Text(std::mem::take(text));
                 }
             }
             Event::Finish { finish, .. } if !self.texts.is_empty() => unmask(finish, self.other_calls),

@@ -51,11 +51,11 @@ impl Sequencer {
     }
 
     fn delta(&mut self, part: PartKey, delta: Delta, out: &mut Vec<Event>) {
-        if let Some(open) = &self.open {
-            if open.source == part {
-                out.push(Event::Delta { part: open.start.part, delta });
-                return;
-            }
+        if let Some(open) = &self.open
+            && open.source == part
+        {
+            out.push(Event::Delta { part: open.start.part, delta });
+            return;
         }
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.start.part == part) {
             waiting.deltas.push(delta);

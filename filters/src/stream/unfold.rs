@@ -52,7 +52,9 @@ fn unfold_part(candidate: u32, part: PartKey, mut whole: Part, events: &mut Vec<
     };
     events.push(Event::PartStart(Box::new(PartStart { candidate, part, kind })));
     events.extend(delta.map(|delta| Event::Delta { part, delta }));
-    events.extend(citations.into_iter().map(|citation| Event::Delta { part, delta: Delta::Citation(Box::new(citation)) }));
+    events.extend(
+        citations.into_iter().map(|citation| Event::Delta { part, delta: Delta::Citation(Box::new(citation)) }),
+    );
     events.extend(state.into_iter().map(|state| Event::Delta { part, delta: Delta::Opaque(Box::new(state)) }));
     events.push(Event::PartEnd(part));
 }

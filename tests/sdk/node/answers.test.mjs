@@ -1,25 +1,27 @@
 // Every case of `cases.json` for each client SDK and each face of the `sim` provider, whole and streamed.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { CASES, DIALECTS, product, schemaErrors } from './cases.mjs';
 import { clientOf } from './clients.mjs';
 
-for (const [entry, client, face, way] of product(CASES.answers, DIALECTS, DIALECTS, ['ask', 'stream'])) {
-  if (entry.clients && !entry.clients.includes(client)) continue;
-  test(`${entry.name}: ${client} at sim-${face}, ${way}`, async () => {
-    const sdk = clientOf(client);
-    const tools = entry.ask.tools && Object.fromEntries(entry.ask.tools.map((name) => [name, CASES.tools[name]]));
-    const ask = { ...entry.ask, tools, model: `sim-${face}/${entry.model}` };
-    const answer = await sdk[way](ask);
-    check(answer, entry.expect, ask, client);
-    if (!entry.then) return;
-    const results = answer.calls.map((call, i) => [call, entry.then.results?.[i]]);
-    const more = entry.then.results ? ['results', results] : ['user', entry.then.user];
-    const following = { ...ask, turns: [...ask.turns, ['answer', answer], more] };
-    check(await sdk[way](following), entry.then.expect, following, client);
-  });
-}
+describe('answers', { concurrency: 4 }, () => {
+  for (const [entry, client, face, way] of product(CASES.answers, DIALECTS, DIALECTS, ['ask', 'stream'])) {
+    if (entry.clients && !entry.clients.includes(client)) continue;
+    test(`${entry.name}: ${client} at sim-${face}, ${way}`, async () => {
+      const sdk = clientOf(client);
+      const tools = entry.ask.tools && Object.fromEntries(entry.ask.tools.map((name) => [name, CASES.tools[name]]));
+      const ask = { ...entry.ask, tools, model: `sim-${face}/${entry.model}` };
+      const answer = await sdk[way](ask);
+      check(answer, entry.expect, ask, client);
+      if (!entry.then) return;
+      const results = answer.calls.map((call, i) => [call, entry.then.results?.[i]]);
+      const more = entry.then.results ? ['results', results] : ['user', entry.then.user];
+      const following = { ...ask, turns: [...ask.turns, ['answer', answer], more] };
+      check(await sdk[way](following), entry.then.expect, following, client);
+    });
+  }
+});
 
 function check(answer, expect, ask, client) {
   assert.equal(answer.finish, expect.finish);

@@ -111,7 +111,7 @@ def openai_meaning(events):
     if usage:
         read = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
         reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
-        out.usage = Usage(usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0), read, reasoning)
+        out.usage = Usage(usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0), read, reasoning, usage.get("total_tokens"))
     return out
 
 
@@ -178,7 +178,7 @@ def gemini_meaning(events):
         )
         if thoughts and usage.get("totalTokenCount") == prompt + candidates + tools:
             candidates -= thoughts
-        out.usage = Usage(prompt + tools, candidates + thoughts, usage.get("cachedContentTokenCount", 0), thoughts)
+        out.usage = Usage(prompt + tools, candidates + thoughts, usage.get("cachedContentTokenCount", 0), thoughts, usage.get("totalTokenCount"))
     return out
 
 

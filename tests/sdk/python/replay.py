@@ -4,6 +4,8 @@ The model's name is the script:
   FOLDER.CASE.whole      the recorded answer of LOCKGATE_CORPUS/FOLDER/CASE in one piece
   FOLDER.CASE.bytes      the same, byte by byte
   FOLDER.CASE.cutN       the same, cut at random borders of seed N
+  FOLDER.CASE.half       the first half, and then the proper end of an HTTP body
+  FOLDER.CASE.torn       the first half, and then a closed connection
   capture.ANYTHING       a short answer; the request is kept under this name
   paced.COUNT.MS         a stream of COUNT chunks, one each MS milliseconds
 
@@ -111,6 +113,8 @@ async def answer(request, reader, writer):
             raise ConnectionResetError
         writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         await writer.drain()
+    if mode == "torn":
+        raise ConnectionResetError
     writer.write(b"0\r\n\r\n")
     await writer.drain()
     request.end = "whole"
@@ -133,6 +137,8 @@ def recorded(folder, stream):
 
 def cut(body, mode):
     """Pieces of `body`; borders fall anywhere, also inside a character."""
+    if mode in ("half", "torn"):
+        body, mode = body[: len(body) // 2], "whole"
     rng = random.Random(f"{mode}{len(body)}")
     at = 0
     while at < len(body):

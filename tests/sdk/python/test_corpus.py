@@ -21,6 +21,8 @@ if DIRECT:
     UNFIT["anthropic/rig-gateway-message-delta-metadata"] = "the SDK takes no `[DONE]`; the gateway swallows it"
 ANSWERS = [case for case in ALL if case.meta["status"] == 200 and case.id not in UNFIT]
 ERRORS = [case for case in ALL if case.meta["status"] >= 400]
+# Streams whose answer is over long before the last byte.
+ENDS_EARLY = {"openai-chat/pai-openai-moderation-stream": "a large chunk of the provider's after finish and usage"}
 # Bytes that the SDK of their own dialect cannot read, and that the gateway passes as they are.
 UNREADABLE = {
     "gemini/aisdk-google-stream-tool-call-array-arguments-missing-terminal-f": "arguments in pieces, as only Vertex sends them",
@@ -55,6 +57,8 @@ WORDS = {
 }
 # Statuses of the gateway for an upstream's, where they differ.
 STATUS = {401: {502}, 402: {502}, 403: {502}, 529: {503, 529}, 500: {500, 502}}
+# Gemini says 400 to a wrong key; it is the gateway's own, so the client's is not at fault.
+WRONG_KEY = "gemini/rl-error-handling-with-gemini-gemini-2-5-flash-raises-appropr"
 
 
 def pairs(chosen):
@@ -96,7 +100,8 @@ def test_recorded_answer_keeps_its_meaning(case, client, mode, client_of):
     if said.usage:
         check_usage(said.usage, got.usage)
     if not native:
-        assert got.reasoning == said.reasoning
+        # Thoughts of several parts may be joined by a blank line.
+        assert got.reasoning.split() == said.reasoning.split()
         ids = [call.id for call in got.calls]
         assert all(ids) and len(set(ids)) == len(ids), f"calls have ids of their own: {ids}"
 
@@ -114,11 +119,24 @@ def check_finish(case, said, got, client):
 
 
 def check_usage(said, got):
-    # Two recordings count more cached than prompt tokens, or more reasoning than completion tokens; either sum is honest.
+    # Some recordings count more cached than prompt tokens, more reasoning than completion tokens, or reasoning only in the
+    # total; either sum is honest.
+    hidden = (said.total or 0) - said.input
     assert got.read in (said.read, min(said.read, said.input))
     assert got.input in (said.input, max(said.input, said.read))
-    assert got.output in (said.output, max(said.output, said.reasoning))
-    assert got.total is None or DIRECT or got.total in (got.input + got.output, said.input + said.output)
+    assert got.output in (said.output, max(said.output, said.reasoning), hidden)
+    assert got.total in (None, said.total, got.input + got.output)
+
+
+@pytest.mark.skipif(DIRECT, reason="SDKs alone take many halves for a whole")
+@pytest.mark.parametrize("mode", ["half", "torn"])
+@pytest.mark.parametrize(("case", "client"), [named(*pair) for pair in pairs(ANSWERS) if pair[0].stream and pair[0].id not in ENDS_EARLY])
+def test_half_a_stream_is_no_answer(case, client, mode, client_of):
+    """Some SDKs do not notice a missing end, so the gateway must say it. Where bytes pass as they are, half an event may
+    have left already, and the SDK trips over that first."""
+    sdk = client_of(client)
+    with pytest.raises(Exception if client == case.dialect else sdk.api_error):
+        sdk.stream(ask_for(case, mode), strict=False)
 
 
 @pytest.mark.parametrize(("case", "client"), [named(*pair) for pair in pairs(ERRORS)])
@@ -129,7 +147,9 @@ def test_recorded_error_is_the_clients_error(case, client, streamed, client_of):
         (sdk.stream if streamed else sdk.ask)(ask_for(case, "whole"))
     status = getattr(raised.value, "status_code", None) or raised.value.code
     expected = {case.meta["status"]} if DIRECT else STATUS.get(case.meta["status"], {case.meta["status"]})
-    assert status in expected
+    assert status in expected if DIRECT or case.id != WRONG_KEY else status == 502
+    if status == 502:
+        return
     error = case.events()[0]
     message = (error.get("error") or error)["message"] if isinstance(error, dict) else None
     if isinstance(message, str):
@@ -141,9 +161,9 @@ def test_recorded_error_is_the_clients_error(case, client, streamed, client_of):
 @pytest.mark.parametrize("mode", ["whole", "cut3"])
 def test_native_answer_keeps_its_bytes(case, mode, post):
     status, headers, body = post(case.dialect, *native_request(case, mode, usage=True), case.stream)
-    _, _, sent = recorded(case.path, case.stream)
+    _, kind, sent = recorded(case.path, case.stream)
     assert status == 200
-    assert headers["content-type"].split(";")[0] == (case.meta["content_type"] or "text/event-stream").split(";")[0]
+    assert headers["content-type"].split(";")[0] == kind.split(";")[0]
     # Reading ends at the dialect's own terminator; some servers of Anthropic's dialect add a foreign `[DONE]`.
     rest = sent[len(body) :] if sent.startswith(body) else b"different"
     assert body == sent or rest == b"event: data\ndata: [DONE]\n\n"

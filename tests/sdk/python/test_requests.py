@@ -12,6 +12,7 @@ REQUESTS = [case for case in cases() if case.request and case.meta["status"] == 
 TURNS = [("user", "One."), ("assistant", "Noted."), ("image", "And this?")]
 SCHEMA = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"], "additionalProperties": False}
 TOOLS = {name: CASES["tools"][name] for name in ("weather", "ping")}
+STANDARD = str.maketrans("-_", "+/")
 # Asks of the SDKs, each with the words that must reach the upstream.
 ASKS = {
     "turns": (dict(turns=TURNS, system="Be terse."), ["One.", "Noted.", "And this?", "Be terse.", CASES["png"]]),
@@ -28,7 +29,7 @@ UNTRANSLATABLE = [
     '"fileData"', '"file_data"', '"fileSearch"', '"googleSearch"', '"codeExecution"', '"urlContext"', '"toolCall"', '"candidateCount"',
     '"n": 2', '"logprobs"', '"input_audio"', '"file_id"', '"video', '"modalities"', '"web_search', '"plugins"', "audio/", '"model_armor',
     '"modelArmorConfig"', '"http://', '"https://', '"url": "http', '"computer', '"advisor', '"functions"', '"document_url"', '"citations"',
-    '"tool_choice": "any"',
+    '"tool_choice": "any"', '"responseModalities"', '"openrouter:web_search"',
 ]  # fmt: skip
 
 
@@ -55,7 +56,8 @@ def test_request_of_an_sdk_is_one_the_upstream_takes(name, client, dialect, stre
     received = upstream.received[model][-1]
     assert (received.dialect, received.stream) == (dialect, streamed)
     assert not wire.errors(dialect, received.body)
-    said = json.dumps(received.body, ensure_ascii=False)
+    # google-genai writes base64 in its URL-safe alphabet, which Gemini takes too.
+    said = "\n".join([json.dumps(received.body, ensure_ascii=False), *(s.translate(STANDARD) for s in strings(received.body))])
     for word in words:
         assert any(each.lower() in said.lower() for each in word.split("|")), f"{word} is missing"
     assert "sk-test" not in str(received.headers), "the gateway's key stays here"
@@ -69,7 +71,8 @@ def test_recorded_request_is_one_the_upstream_takes(case, dialect, post, upstrea
     sent = body_for(case, f"up-{dialect}/{model}")
     status, headers, answer = post(case.dialect, f"up-{dialect}/{model}", sent, case.stream)
     if status == 400 and dialect != case.dialect:
-        assert any(member in json.dumps(sent) for member in UNTRANSLATABLE), f"refused without need: {answer.decode()}"
+        reasons = [member for member in UNTRANSLATABLE if member in json.dumps(sent)]
+        assert reasons or begins_without_user(sent), f"refused without need: {answer.decode()}"
         return
     assert status == 200, answer.decode()
     received = upstream.received[model][-1]
@@ -81,6 +84,12 @@ def test_recorded_request_is_one_the_upstream_takes(case, dialect, post, upstrea
         said = "\n".join(strings(received.body))
         missing = [text for text in texts_of_the_user(case, sent) if text.strip() not in said]
         assert not missing, "what the user said reaches the upstream"
+
+
+def begins_without_user(sent):
+    """History that was cut before an assistant's turn: Anthropic takes none, and canonical.md lets it be refused."""
+    roles = [turn.get("role", "user") for turn in sent.get("messages") or sent.get("contents")]
+    return [role for role in roles if role not in ("system", "developer")][0] != "user"
 
 
 def body_for(case, model):

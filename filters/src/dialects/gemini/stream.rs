@@ -9,7 +9,6 @@ mod frames;
 mod lane;
 mod partial;
 mod tap;
-mod template;
 
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;

@@ -91,7 +91,7 @@ pub(super) fn glance(body: &Bytes) -> Glance {
     let mut glance = Glance::default();
     for member in Members::new(body) {
         let Ok(member) = member else { break };
-        let value = &body[member.value.clone()];
+        let value = body.get(member.value.clone()).unwrap_or_default();
         match &*name_of(body, &member) {
             "usage" => glance.usage = parse(body, &member.value).and_then(usage::decode).or(glance.usage),
             "model" => glance.model = parse::<Cow<'_, str>>(body, &member.value).map(|model| Str::from(&*model)),

@@ -4,7 +4,9 @@ mod content;
 mod decode;
 mod encode;
 mod history;
+mod media;
 mod messages;
+mod offer;
 mod tools;
 mod write;
 

@@ -3,8 +3,8 @@
 mod calls;
 mod decode;
 mod encode;
+mod parser;
 mod tap;
-mod template;
 
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;

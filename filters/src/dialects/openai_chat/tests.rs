@@ -60,9 +60,11 @@ fn events(pieces: &[&[u8]]) -> Vec<Event> {
 
 /// A stream of the given event data, with its terminator.
 fn stream_of(data: &[&str]) -> Vec<u8> {
-    let mut text: String = data.iter().map(|data| format!("data: {data}\n\n")).collect();
-    text.push_str("data: [DONE]\n\n");
-    text.into_bytes()
+    (framed(data) + "data: [DONE]\n\n").into_bytes()
+}
+
+fn framed(data: &[impl AsRef<str>]) -> String {
+    data.iter().flat_map(|data| ["data: ", data.as_ref(), "\n\n"]).collect()
 }
 
 fn written(events: &[Event], reply: &Reply) -> Vec<u8> {
@@ -93,6 +95,8 @@ fn chunks(bytes: &[u8]) -> Vec<serde_json::Value> {
 
 fn fold(events: &[Event]) -> Result<Response, Box<crate::model::ErrorInfo>> {
     let mut folder = Folder::default();
-    events.iter().for_each(|event| folder.push(event));
+    for event in events {
+        folder.push(event);
+    }
     folder.finish()
 }

@@ -12,7 +12,6 @@ use super::{
     },
     event::{WireEvent, parse},
     open::{Open, OpenKind, close, comes_in_pieces, held},
-    template::Template,
 };
 use crate::{
     dialects::StreamDecoder,
@@ -21,6 +20,7 @@ use crate::{
         ToolCall,
     },
     sse::{SseEvent, SseReader},
+    stream::{Template, Varying},
 };
 
 /// Where the stream stands.
@@ -36,7 +36,7 @@ enum Phase {
 }
 
 /// Reads one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct Decoder {
     reader: SseReader,
     phase: Phase,
@@ -47,8 +47,23 @@ pub(in super::super) struct Decoder {
     stop_sequence: Option<Str>,
     saw_call: bool,
     template: Template,
-    /// The part that the template's events belong to.
-    template_part: Option<PartKey>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            reader: SseReader::default(),
+            phase: Phase::default(),
+            open: Vec::new(),
+            next_key: 0,
+            usage: WireUsage::default(),
+            stop_reason: None,
+            stop_sequence: None,
+            saw_call: false,
+            // The vendor pads with blanks only.
+            template: Template::new(Varying::default()),
+        }
+    }
 }
 
 impl StreamDecoder for Decoder {
@@ -90,8 +105,8 @@ impl StreamDecoder for Decoder {
 impl Decoder {
     fn event(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), FilterError> {
         let data = &event.data;
-        if let (Some(part), Some(text)) = (self.template_part, self.template.text(data)) {
-            events.push(Event::Delta { part, delta: Delta::Text(data.slice_ref(text)) });
+        if let Some((part, text)) = self.template.text(data) {
+            events.push(Event::Delta { part, delta: Delta::Text(text) });
             return Ok(());
         }
         // Gateways append the terminator of another dialect.
@@ -140,7 +155,7 @@ impl Decoder {
     }
 
     fn block_start(&mut self, data: &Str, wire: &WireEvent<'_>, events: &mut Vec<Event>) {
-        self.forget_template();
+        self.template.forget();
         let Some(raw) = wire.content_block else { return };
         self.begin_unannounced(events);
         let key = PartKey(self.next_key);
@@ -211,13 +226,13 @@ impl Decoder {
     /// Text of a text or thinking part, from which the fast path learns.
     fn text(&mut self, data: &Str, part: PartKey, text: Option<Text<'_>>, events: &mut Vec<Event>) {
         let Some(text) = text else { return };
-        self.template.learn(data, &text.0);
-        self.template_part = Some(part);
+        self.template.keep_only(part);
+        self.template.learn(data, &text.0, part);
         push_text(part, text.keep(data), events);
     }
 
     fn block_stop(&mut self, index: u32, events: &mut Vec<Event>) {
-        self.forget_template();
+        self.template.forget();
         if let Some(at) = self.open.iter().rposition(|open| open.index == index) {
             let open = self.open.remove(at);
             close(open, events);
@@ -239,7 +254,7 @@ impl Decoder {
 
     /// Running → Done.
     fn message_stop(&mut self, events: &mut Vec<Event>) {
-        self.forget_template();
+        self.template.forget();
         if self.phase == Phase::Waiting {
             let error = ErrorInfo::new(ErrorClass::Upstream, "the upstream ended the stream without an answer");
             return self.fail(error.with_code("empty_stream"), events);
@@ -258,11 +273,6 @@ impl Decoder {
         events.push(Event::Error(Box::new(error)));
         events.push(Event::End);
         self.phase = Phase::Done;
-    }
-
-    fn forget_template(&mut self) {
-        self.template.clear();
-        self.template_part = None;
     }
 }
 

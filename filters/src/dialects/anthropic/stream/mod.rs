@@ -6,7 +6,6 @@ mod event;
 mod frame;
 mod open;
 mod tap;
-mod template;
 
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;

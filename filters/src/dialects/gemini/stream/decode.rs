@@ -5,7 +5,6 @@ use bytes::Bytes;
 use super::{
     frames::Frames,
     lane::{Lane, Track},
-    template::Template,
 };
 use crate::dialects::gemini::{
     error, finish, grounding, logprobs, parts, response, usage,
@@ -13,14 +12,18 @@ use crate::dialects::gemini::{
 };
 use crate::{
     dialects::StreamDecoder,
-    model::{Delta, ErrorClass, ErrorInfo, Event, FilterError, Finish, FinishReason, Start, Str, Usage},
+    model::{Delta, ErrorClass, ErrorInfo, Event, FilterError, Finish, FinishReason, PartKey, Start, Str, Usage},
+    stream::{Template, Varying},
 };
+
+/// How the names of running token counts end.
+const VARYING: Varying = Varying { strings: &[], numbers: &["okenCount\":"] };
 
 /// Candidates beyond this are nonsense, not answers.
 const MAX_CANDIDATES: usize = 64;
 
 /// The state of one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Decoder {
     frames: Frames,
     phase: Phase,
@@ -32,7 +35,23 @@ pub(crate) struct Decoder {
     /// The last event with token counts; read at the end.
     counted: Option<Str>,
     usage: Option<Usage>,
-    template: Option<Template>,
+    template: Template,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            frames: Frames::default(),
+            phase: Phase::default(),
+            mint: parts::Mint::default(),
+            next_key: 0,
+            candidates: Vec::new(),
+            block: None,
+            counted: None,
+            usage: None,
+            template: Template::new(VARYING),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,13 +98,9 @@ impl StreamDecoder for Decoder {
 
 impl Decoder {
     fn message(&mut self, message: &Str, events: &mut Vec<Event>) -> Result<(), FilterError> {
-        if let Some(template) = &self.template
-            && let Some(text) = template.text_of(message)
-        {
+        if let Some((part, text)) = self.template.text(message) {
             self.counted = Some(message.clone());
-            if !text.is_empty() {
-                events.push(Event::Delta { part: template.part, delta: Delta::Text(text) });
-            }
+            events.push(Event::Delta { part, delta: Delta::Text(text) });
             return Ok(());
         }
         if message.is_empty() || **message == *"[DONE]" {
@@ -165,26 +180,29 @@ impl Decoder {
 
     /// Makes a template of an event that is nothing but a text delta.
     fn learn(&mut self, whole: &Str, candidates: &[wire::Candidate<'_>]) {
-        let fits = self.template.take();
-        let ([candidate], [track]) = (candidates, self.candidates.as_slice()) else { return };
-        let wire::Candidate { content: Some(content), finish_reason: None, .. } = candidate else { return };
-        let Some(open) = track.open.filter(|open| !open.signed) else { return };
+        let said = self.only_text(candidates);
+        let Some((part, Some(wire::Text(text)))) = said.as_ref().map(|(key, part)| (*key, &part.text)) else {
+            self.template.forget();
+            return;
+        };
+        self.template.keep_only(part);
+        self.template.learn(whole, text, part);
+    }
+
+    /// The one part of an event that is nothing but more of an open part.
+    fn only_text<'w>(&self, candidates: &[wire::Candidate<'w>]) -> Option<(PartKey, wire::Part<'w>)> {
+        let ([candidate], [track]) = (candidates, self.candidates.as_slice()) else { return None };
+        let wire::Candidate { content: Some(content), finish_reason: None, .. } = candidate else { return None };
+        let open = track.open.filter(|open| !open.signed)?;
         let nothing_else = candidate.grounding_metadata.is_none()
             && candidate.citation_metadata.is_none()
             && candidate.logprobs_result.is_none()
             && self.block.is_none();
-        let parts = list(content.parts).unwrap_or_default();
-        let [raw] = parts.as_slice() else { return };
-        let Ok(part) = serde_json::from_str::<wire::Part<'_>>(raw.get()) else { return };
+        let parts = list(content.parts).ok()?;
+        let [raw] = parts.as_slice() else { return None };
+        let part: wire::Part<'_> = serde_json::from_str(raw.get()).ok()?;
         let only_text = part.function_call.is_none() && part.inline_data.is_none() && part.file_data.is_none();
-        match part.text {
-            Some(wire::Text(std::borrow::Cow::Borrowed(text))) if nothing_else && only_text && !text.is_empty() => {
-                self.template = Template::new(open.key, whole, text);
-            }
-            // A text with escapes: the last template may fit again.
-            Some(_) if nothing_else => self.template = fits.filter(|template| template.part == open.key),
-            _ => {}
-        }
+        (nothing_else && only_text).then_some((open.key, part))
     }
 
     fn fail(&mut self, error: ErrorInfo, events: &mut Vec<Event>) {

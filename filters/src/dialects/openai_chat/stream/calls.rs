@@ -28,12 +28,12 @@ pub(super) struct Pending {
 }
 
 impl Calls {
-    /// The call that a piece belongs to; a new one if it belongs to none.
+    /// The position of the call that a piece belongs to; a new one if it belongs to none. To be asked once per piece.
     ///
     /// By number, where the vendor counts. Some count wrongly: all calls are number 0, and only a new id with a name,
     /// when the call so far is complete, shows that another has begun. Ids also change within a call, or come again
     /// with every piece, so that an id alone shows nothing.
-    pub(super) fn find(&mut self, piece: &Call<'_>, source: &Source) -> &mut Pending {
+    pub(super) fn find(&mut self, piece: &Call<'_>, source: &Source) -> usize {
         let filled = |text: Option<&Text<'_>>| text.filter(|text| !text.is_empty()).map(|text| source.text(text));
         let id = filled(piece.id.as_ref());
         let (name, kind) = match (&piece.function, &piece.custom) {
@@ -67,7 +67,7 @@ impl Calls {
             });
             self.all.len() - 1
         });
-        let call = &mut self.all[at];
+        let Some(call) = self.all.get_mut(at) else { return at };
         if let (true, Some(id)) = (call.id.is_empty(), id) {
             call.id = id;
         }
@@ -75,7 +75,12 @@ impl Calls {
             call.name = name;
             call.kind = kind;
         }
-        call
+        at
+    }
+
+    /// The call at a position.
+    pub(super) fn get(&mut self, at: usize) -> Option<&mut Pending> {
+        self.all.get_mut(at)
     }
 
     /// The calls whose arguments are complete, though they have not ended.

@@ -80,7 +80,7 @@ struct Part {
 enum Kind {
     Text { start: Mark },
     Refusal,
-    Reasoning { text: String, opaque: Vec<Opaque> },
+    Reasoning { text: String, opaque: Vec<Opaque>, is_hidden: bool },
     Call { number: u64, kind: CallKind, has_arguments: bool },
 }
 
@@ -188,7 +188,7 @@ impl Encoder {
                 Kind::Text { start: self.choices.get(choice).map(|choice| choice.offsets.mark()).unwrap_or_default() }
             }
             PartKind::Refusal => Kind::Refusal,
-            PartKind::Reasoning => Kind::Reasoning { text: String::new(), opaque: Vec::new() },
+            PartKind::Reasoning => Kind::Reasoning { text: String::new(), opaque: Vec::new(), is_hidden: false },
             PartKind::Redacted(opaque) => {
                 self.details(choice, "", std::slice::from_ref(opaque), out);
                 return;
@@ -258,7 +258,10 @@ impl Encoder {
         match &mut part.kind {
             Kind::Text { .. } => choice.offsets.push(text),
             Kind::Refusal => {}
-            Kind::Reasoning { .. } if !self.reply.show_reasoning => return,
+            Kind::Reasoning { is_hidden, .. } if !self.reply.show_reasoning => {
+                *is_hidden = true;
+                return;
+            }
             Kind::Reasoning { text: all, .. } => {
                 if all.is_empty() && choice.has_thought {
                     separator = "\n\n";
@@ -382,7 +385,10 @@ impl Encoder {
                     calls.end();
                 });
             }
-            Kind::Reasoning { text, opaque } if !opaque.is_empty() => self.details(part.choice, &text, &opaque, out),
+            // A signature without the words that it signs is worth nothing: both, or neither.
+            Kind::Reasoning { text, opaque, is_hidden: false } if !opaque.is_empty() => {
+                self.details(part.choice, &text, &opaque, out);
+            }
             _ => {}
         }
     }

@@ -286,6 +286,13 @@ fn has_value(name: &memmem::Finder<'_>, data: &[u8], fits: impl Fn(&[u8]) -> boo
 /// The data of an event; a copy only where it has several lines.
 fn data_of(event: &[u8]) -> Cow<'_, [u8]> {
     let event = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
+    // One line of data and nothing else, as nearly every event is.
+    if let Some(line) = event.strip_prefix(b"data:") {
+        let (data, rest) = line.split_at(memchr2(b'\n', b'\r', line).unwrap_or(line.len()));
+        if rest.iter().all(|byte| matches!(byte, b'\n' | b'\r')) {
+            return Cow::Borrowed(data.strip_prefix(b" ").unwrap_or(data));
+        }
+    }
     let mut lines = event
         .split(|byte| matches!(byte, b'\n' | b'\r'))
         .filter_map(|line| line.strip_prefix(b"data"))

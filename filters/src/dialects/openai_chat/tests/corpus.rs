@@ -83,6 +83,9 @@ fn normal(mut request: Value) -> Value {
     if object.get("logprobs") == Some(&Value::Bool(false)) {
         object.remove("logprobs");
     }
+    if object.get("tool_choice") == Some(&Value::from("any")) {
+        object.insert("tool_choice".to_owned(), "required".into());
+    }
     for name in ["temperature", "top_p"] {
         if let Some(number) = object.get(name).and_then(Value::as_f64) {
             object.insert(name.to_owned(), number.into());
@@ -90,9 +93,7 @@ fn normal(mut request: Value) -> Value {
     }
     for tool in object.get_mut("tools").and_then(Value::as_array_mut).into_iter().flatten() {
         let tool = tool.as_object_mut().expect("a tool is an object");
-        if tool["type"] == "function" {
-            tool.remove("parameters");
-        }
+        tool.entry("type").or_insert_with(|| "function".into());
     }
     for message in object.get_mut("messages").and_then(Value::as_array_mut).into_iter().flatten() {
         normal_message(message.as_object_mut().expect("a message is an object"));
@@ -123,7 +124,12 @@ fn normal_message(message: &mut serde_json::Map<String, Value>) {
     if let Some(text) = single {
         message.insert("content".to_owned(), text);
     }
-    if matches!(message.get("content"), None | Some(Value::Null)) || message.get("content") == Some(&Value::from("")) {
+    let is_empty = |content: &Value| match content {
+        Value::String(text) => text.is_empty(),
+        Value::Array(parts) => parts.is_empty(),
+        content => content.is_null(),
+    };
+    if message.get("content").is_none_or(is_empty) {
         message.remove("content");
     }
 }

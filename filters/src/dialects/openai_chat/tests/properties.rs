@@ -39,7 +39,7 @@ fn check(events: &[Event]) {
                 open.push((start.part, start.candidate));
             }
             Event::Delta { part, .. } => {
-                assert!(open.iter().any(|(key, _)| key == part), "a delta is for an open part")
+                assert!(open.iter().any(|(key, _)| key == part), "a delta is for an open part");
             }
             Event::PartEnd(part) => {
                 assert!(open.iter().any(|(key, _)| key == part), "a part ends once");
@@ -60,7 +60,7 @@ fn check(events: &[Event]) {
 proptest! {
     #[test]
     fn any_stream_keeps_the_contract(picks in prop::collection::vec(prop::sample::select(DATA), 0..14)) {
-        let stream: String = picks.iter().map(|data| format!("data: {data}\n\n")).collect();
+        let stream = framed(&picks);
         let whole = events(&[stream.as_bytes()]);
         check(&whole);
         let pieces: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
@@ -83,7 +83,7 @@ proptest! {
             let (text, pad) = (serde_json::to_string(text).expect("text"), serde_json::to_string(&pad).expect("text"));
             format!(r#"{{"id":"c","choices":[{{"index":0,"delta":{{"content":{text}}},"finish_reason":null}}],"obfuscation":{pad}}}"#)
         }).collect();
-        let stream: String = data.iter().map(|data| format!("data: {data}\n\n")).collect();
+        let stream = framed(&data);
         let mut decoder = OpenAiChat.stream_decoder();
         let mut fast = Vec::new();
         decoder.feed(Bytes::from(stream), &mut fast).expect("the stream is good");

@@ -112,6 +112,14 @@ fn content_beside_or_behind_a_finish_reason_is_kept() {
 }
 
 #[test]
+fn an_answer_without_content_is_still_an_answer() {
+    let end = STOP.replace("\"stop\"", "\"content_filter\"");
+    let usage = r#"{"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1}}"#;
+    let answer = answer(&[&delta(r#"{"content":""}"#), &end, usage]);
+    assert_eq!(answer.candidates[0].finish.reason, FinishReason::ContentFilter);
+}
+
+#[test]
 fn usage_is_taken_from_wherever_it_stands() {
     let groq =
         STOP.replace("}]}", r#"}],"x_groq":{"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5}}}"#);

@@ -16,7 +16,7 @@ fn pass(pieces: &[&[u8]], strip_usage: bool) -> (Vec<u8>, Option<u64>) {
         tap.feed(Bytes::copy_from_slice(piece), &mut out);
     }
     tap.finish(&mut out);
-    (out.concat(), tap.usage().map(|usage| usage.total()))
+    (out.concat(), tap.usage().map(crate::model::Usage::total))
 }
 
 fn event(text: &str, end: &str) -> String {
