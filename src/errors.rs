@@ -109,10 +109,13 @@ fn render(error: BoxError, dialect: &'static dyn Dialect, record: &Arc<Record>) 
         Ok(mut failed) => {
             let by = if failed.fault == Fault::Request { EndedBy::Gateway } else { EndedBy::Upstream };
             note(record, failed.info.class, by);
-            if let Some(relay) = failed.relay.take() {
-                return relay.map(Body::full);
-            }
-            return of_info(&failed.info, dialect, record);
+            let mut rsp = match failed.relay.take() {
+                Some(relay) => relay.map(Body::full),
+                None => of_info(&failed.info, dialect, record),
+            };
+            let attempts = record.note(|facts| facts.attempts);
+            rsp.headers_mut().insert(lockgate_layers::failover::ATTEMPTS, HeaderValue::from(attempts));
+            return rsp;
         }
         Err(error) => error,
     };

@@ -87,14 +87,18 @@ impl<T> RouteTable<T> {
 
     /// Finds the first route that takes `method` on `path` (raw, without its query).
     pub fn find(&self, method: &Method, path: &str) -> Lookup<'_, T> {
-        // A slash at the end means nothing, except that an id may be missing before it.
-        let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
+        // A slash at the end of a literal path means nothing.
+        let plain = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
         let mut allowed: Vec<Method> = Vec::new();
+        let mut verb_refused = false;
         let mut matched = |index: usize, captures: Captures| {
             let entry = self.entries.get(index)?;
-            if entry.takes(method) {
+            // A path that ends in a known verb belongs to the verb, not to an id that happens to look like it.
+            let is_verb = captures.verb().is_some();
+            if entry.takes(method) && (is_verb || !verb_refused) {
                 return Some(Lookup::Found(&entry.value, captures));
             }
+            verb_refused |= is_verb;
             for method in &entry.methods {
                 if !allowed.contains(method) {
                     allowed.push(method.clone());
@@ -102,7 +106,7 @@ impl<T> RouteTable<T> {
             }
             None
         };
-        let literal = self.literal.get(path).map_or(&[][..], Vec::as_slice);
+        let literal = self.literal.get(plain).map_or(&[][..], Vec::as_slice);
         // The operator's patterns stand before built-in literals: go by the order of both.
         let mut patterns = self.patterns.iter().copied().peekable();
         for &index in literal {

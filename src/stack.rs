@@ -41,6 +41,8 @@ pub struct Chat {
     pub dialect: &'static dyn Dialect,
     /// Whether a loss in translation is an error.
     pub strict: bool,
+    /// How long an exchange may take in all.
+    pub total: std::time::Duration,
     /// Most bytes of a body.
     pub body_limit: u64,
     /// How long a body may take before its rate counts.
@@ -71,7 +73,7 @@ pub fn chat(common: Common, chat: Chat) -> RouteService {
         // Failover sends the body more than once, and routing looks into it: it is read whole, once.
         .layer(CollectLayer::new(chat.body_limit, chat.body_grace))
         // From bytes to a call, in the client's dialect.
-        .layer(InspectLayer::new(chat.dialect, chat.strict))
+        .layer(InspectLayer::new(chat.dialect, chat.strict, chat.total))
         // From the call's model to the targets that may serve it.
         .layer(ResolveLayer::new(chat.directory, chat.model))
         // Outside translation: the next target may speak another dialect.

@@ -6,13 +6,15 @@ use serde::de::DeserializeOwned;
 use crate::env::{Env, MAX_FILE_BYTES};
 use crate::expand::expand;
 use crate::report::{Problem, Report};
-use crate::shape::conform;
+use crate::shape::{Misfit, conform};
 use crate::tree::{self, Node, Pos, Value, join};
 
 /// A file's raw value, and its tree, in which later mistakes find their place.
 pub(crate) struct Document<T> {
     pub(crate) raw: T,
     pub(crate) source: Source,
+    /// Mistakes of form. What they concern is left out of `raw`, so that the rest can be looked at too.
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// The tree of a file.
@@ -42,18 +44,52 @@ pub(crate) fn read<T: DeserializeOwned + JsonSchema>(
     let source = Source { file: file.to_owned(), tree };
     let mut problems: Vec<Problem> =
         problems.into_iter().map(|(at, message)| problem(at, source.path_to(at), message)).collect();
-    match conform(&source.tree, &crate::schema::of::<T>()) {
-        Ok(json) if problems.is_empty() => match serde_json::from_value(json) {
-            Ok(raw) => return Ok(Document { raw, source }),
-            // The schema let through what serde does not take. That is a mistake of ours, but a bad file is no crash.
-            Err(error) => problems.push(problem(source.tree.at, String::new(), format!("unreadable value: {error}"))),
-        },
-        Ok(_) => {}
+    let schema = crate::schema::of::<T>();
+    let json = match conform(&source.tree, &schema) {
+        Ok(json) => Some(json),
         Err(misfits) => {
+            let rest = without(&source.tree, &misfits);
             problems.extend(misfits.into_iter().map(|misfit| problem(misfit.at, misfit.path, misfit.message)));
+            rest.and_then(|rest| conform(&rest, &schema).ok())
         }
+    };
+    match json.map(serde_json::from_value) {
+        Some(Ok(raw)) => return Ok(Document { raw, source, problems }),
+        // The schema let through what serde does not take. That is a mistake of ours, but a bad file is no crash.
+        Some(Err(error)) if problems.is_empty() => {
+            problems.push(problem(source.tree.at, String::new(), format!("unreadable value: {error}")));
+        }
+        _ => {}
     }
     Err(Report::new(problems))
+}
+
+/// The tree without what does not fit; `None` where a whole section is in doubt, because everything that refers to it
+/// would look wrong as well.
+fn without(tree: &Node, misfits: &[Misfit]) -> Option<Node> {
+    let mut rest = tree.clone();
+    for misfit in misfits {
+        let (parent, key) = misfit.path.rsplit_once('/')?;
+        if parent.is_empty() {
+            return None;
+        }
+        let mut node = &mut rest;
+        for part in parent.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            node = match &mut node.value {
+                Value::List(items) => items.get_mut(part.parse::<usize>().ok()?)?,
+                Value::Map(entries) => &mut entries.iter_mut().find(|entry| entry.key == part)?.value,
+                _ => return None,
+            };
+        }
+        let key = key.replace("~1", "/").replace("~0", "~");
+        match &mut node.value {
+            Value::Map(entries) => entries.retain(|entry| entry.key != key),
+            // Taking an item out would move those behind it.
+            _ => return None,
+        }
+    }
+    Some(rest)
 }
 
 // === impl Source ===

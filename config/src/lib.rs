@@ -8,7 +8,8 @@
 //! 4. `raw` holds these types, what was written; serde fills them.
 //! 5. `check` turns them into [`types`](Config), what the gateway uses.
 //!
-//! Mistakes of one step are reported together; a later step begins when the one before found none.
+//! Mistakes are reported together: what has not the right form is left out, and the rest is looked at as well, unless a
+//! whole section is in doubt.
 //! The catalog of providers and the built-in routes are YAML in `data/`, and go the same way.
 //! This crate knows dialects by name only; who uses a [`Config`] joins names and codecs.
 
@@ -61,8 +62,16 @@ pub fn load(path: Option<&Path>, env: &dyn Env) -> Result<Config, Report> {
 
 /// Loads a text; `name` stands in reports, and files that the text names are found beside it.
 pub fn load_str(name: &str, text: &str, env: &dyn Env) -> Result<Config, Report> {
-    let document = document::read(name, text, env)?;
-    check::check(&document, env)
+    let mut document = document::read(name, text, env)?;
+    let mut problems = std::mem::take(&mut document.problems);
+    match check::check(&document, env) {
+        Ok(config) if problems.is_empty() => Ok(config),
+        Ok(_) => Err(Report::new(problems)),
+        Err(report) => {
+            problems.extend(report.problems);
+            Err(Report::new(problems))
+        }
+    }
 }
 
 #[cfg(test)]

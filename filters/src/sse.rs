@@ -1,9 +1,11 @@
 //! Server-sent event framing (WHATWG HTML, section "Server-sent events").
 //!
 //! Works on bytes and decodes UTF-8 only per complete event, so a chunk may end inside a character. The data of an
-//! event that lies whole in one chunk is a slice of that chunk.
+//! event that lies whole in one chunk is a slice of that chunk, and the only reference that is counted.
 
-use bytes::{Bytes, BytesMut};
+use std::ops::Range;
+
+use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr2;
 
 use crate::model::{FilterError, Str};
@@ -23,41 +25,59 @@ pub struct SseEvent {
 /// Cuts a stream into events.
 #[derive(Debug, Default)]
 pub struct SseReader {
-    /// What has come and makes no whole line yet.
+    /// The beginning of a line whose end has not come.
     pending: BytesMut,
-    /// The chunk being read, from the first byte that no line has taken.
+    /// The chunk being read.
     chunk: Bytes,
-    name: Option<Str>,
-    data: Data,
+    /// The first byte of the chunk that no line has taken.
+    at: usize,
+    name: Field,
+    data: Field,
     /// The last line ended with a carriage return: a newline that follows belongs to it.
     after_cr: bool,
     started: bool,
 }
 
+/// What has come of one of an event's fields.
 #[derive(Debug, Default)]
-enum Data {
+enum Field {
     #[default]
-    None,
-    One(Str),
-    Many(String),
+    Absent,
+    /// Stands in the chunk being read.
+    Here(Range<usize>),
+    /// One line of an earlier chunk, or one that was cut in two.
+    Kept(Bytes),
+    /// Several lines.
+    Lines(BytesMut),
+}
+
+/// The fields that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Data,
+    Event,
 }
 
 impl SseReader {
     /// Takes the next chunk. Call [`Self::next_event`] until it gives nothing before feeding another.
     ///
     /// # Errors
-    /// If an event grows beyond [`MAX_EVENT_BYTES`].
+    /// If an event grows beyond [`MAX_EVENT_BYTES`]. What was not read yet counts, so that a reader which is only fed
+    /// is bounded too.
     pub fn feed(&mut self, chunk: Bytes) -> Result<(), FilterError> {
-        if self.pending.len() + self.data.len() + chunk.len() > MAX_EVENT_BYTES {
+        self.leave_chunk();
+        let kept = self.pending.len() + self.name.len() + self.data.len() + (self.chunk.len() - self.at);
+        if kept + chunk.len() > MAX_EVENT_BYTES {
             return Err(FilterError::TooLong { limit: MAX_EVENT_BYTES });
         }
-        if self.chunk.is_empty() {
+        if self.at == self.chunk.len() {
             self.chunk = chunk;
         } else {
-            let mut joined = BytesMut::from(&self.chunk[..]);
+            let mut joined = BytesMut::from(self.chunk.get(self.at..).unwrap_or_default());
             joined.extend_from_slice(&chunk);
             self.chunk = joined.freeze();
         }
+        self.at = 0;
         Ok(())
     }
 
@@ -67,14 +87,20 @@ impl SseReader {
     /// If an event is not UTF-8.
     pub fn next_event(&mut self) -> Result<Option<SseEvent>, FilterError> {
         while let Some(line) = self.next_line() {
-            if line.is_empty() {
-                if let Some(event) = self.dispatch() {
-                    return Ok(Some(event));
-                }
-                continue;
+            if !self.pending.is_empty() {
+                self.pending.extend_from_slice(self.chunk.get(line).unwrap_or_default());
+                let line = self.pending.split().freeze();
+                self.cut_line(&line);
+            } else if !line.is_empty() {
+                self.line(line);
+            } else if let Some(event) = self.dispatch()? {
+                return Ok(Some(event));
             }
-            self.field(line)?;
         }
+        self.leave_chunk();
+        // The chunk's buffer need not stay while the reader waits.
+        self.chunk = Bytes::new();
+        self.at = 0;
         Ok(None)
     }
 
@@ -85,99 +111,141 @@ impl SseReader {
     pub fn finish(&mut self) -> Result<Option<SseEvent>, FilterError> {
         let rest = self.pending.split().freeze();
         if !rest.is_empty() {
-            self.field(rest)?;
+            self.cut_line(&rest);
         }
-        Ok(self.dispatch())
+        self.dispatch()
     }
 
     /// True if the stream stands between two events.
     pub fn is_between_events(&self) -> bool {
-        self.pending.is_empty() && self.chunk.is_empty() && self.name.is_none() && matches!(self.data, Data::None)
+        let no_field = matches!((&self.name, &self.data), (Field::Absent, Field::Absent));
+        self.pending.is_empty() && self.at == self.chunk.len() && no_field
     }
 
-    fn dispatch(&mut self) -> Option<SseEvent> {
-        let name = self.name.take().unwrap_or_default();
-        let data = match std::mem::take(&mut self.data) {
-            Data::None => return None,
-            Data::One(data) => data,
-            Data::Many(data) => Str::from(data),
-        };
-        Some(SseEvent { name, data })
+    fn dispatch(&mut self) -> Result<Option<SseEvent>, FilterError> {
+        let name = std::mem::take(&mut self.name);
+        let data = std::mem::take(&mut self.data);
+        if matches!(data, Field::Absent) {
+            return Ok(None);
+        }
+        let name = name.into_text(&mut self.chunk, false)?;
+        // The last event of a chunk takes it over.
+        let is_last = self.at == self.chunk.len();
+        let data = data.into_text(&mut self.chunk, is_last)?;
+        if self.chunk.is_empty() {
+            self.at = 0;
+        }
+        Ok(Some(SseEvent { name, data }))
     }
 
-    /// The next whole line, without its end.
-    fn next_line(&mut self) -> Option<Bytes> {
+    /// The next whole line, without its end. What the chunk ends with is kept.
+    fn next_line(&mut self) -> Option<Range<usize>> {
+        let mut rest = self.chunk.get(self.at..).unwrap_or_default();
         if self.after_cr {
-            let first = *self.chunk.first()?;
+            let first = rest.first()?;
             self.after_cr = false;
-            if first == b'\n' {
-                self.advance(1);
+            if *first == b'\n' {
+                self.at += 1;
+                rest = rest.get(1..).unwrap_or_default();
             }
         }
-        let end = memchr2(b'\n', b'\r', &self.chunk);
-        let Some(end) = end else {
-            self.pending.extend_from_slice(&self.chunk);
-            self.chunk = Bytes::new();
+        let start = self.at;
+        let Some(length) = memchr2(b'\n', b'\r', rest) else {
+            self.pending.extend_from_slice(rest);
+            self.at = self.chunk.len();
             return None;
         };
-        self.after_cr = self.chunk[end] == b'\r';
-        let line = self.chunk.slice(..end);
-        self.advance(end + 1);
-        if self.pending.is_empty() {
-            return Some(line);
-        }
-        self.pending.extend_from_slice(&line);
-        Some(self.pending.split().freeze())
+        self.after_cr = rest.get(length) == Some(&b'\r');
+        self.at = start + length + 1;
+        Some(start..start + length)
     }
 
-    fn advance(&mut self, count: usize) {
-        // Dropping the chunk at its end lets its buffer go while the reader waits.
-        self.chunk = if count == self.chunk.len() { Bytes::new() } else { self.chunk.slice(count..) };
+    /// Reads a line of the chunk.
+    fn line(&mut self, line: Range<usize>) {
+        let bytes = self.chunk.get(line.clone()).unwrap_or_default();
+        let Some((name, value)) = field(bytes, &mut self.started) else { return };
+        let here = Field::Here(line.end - value.len()..line.end);
+        match name {
+            Name::Event => self.name = here,
+            Name::Data if matches!(self.data, Field::Absent) => self.data = here,
+            Name::Data => self.data.push(value, &self.chunk),
+        }
     }
 
-    fn field(&mut self, mut line: Bytes) -> Result<(), FilterError> {
-        if !std::mem::replace(&mut self.started, true) && line.starts_with(b"\xef\xbb\xbf") {
-            line = line.slice(3..);
+    /// Reads a line of which only the end stood in the chunk.
+    fn cut_line(&mut self, line: &Bytes) {
+        let Some((name, value)) = field(line, &mut self.started) else { return };
+        let kept = Field::Kept(line.slice(line.len() - value.len()..));
+        match name {
+            Name::Event => self.name = kept,
+            Name::Data if matches!(self.data, Field::Absent) => self.data = kept,
+            Name::Data => self.data.push(value, &self.chunk),
         }
-        if let Some(data) = field_value(&line, b"data") {
-            let data = Str::try_from(data).map_err(|_| FilterError::NotUtf8)?;
-            self.data.push(data);
-        } else if let Some(name) = field_value(&line, b"event") {
-            self.name = Some(Str::try_from(name).map_err(|_| FilterError::NotUtf8)?);
+    }
+
+    /// Keeps what stands in the chunk of an event that is not complete.
+    fn leave_chunk(&mut self) {
+        for field in [&mut self.name, &mut self.data] {
+            if let Field::Here(at) = field {
+                *field = Field::Kept(self.chunk.slice(at.clone()));
+            }
         }
-        Ok(())
     }
 }
 
-impl Data {
+impl Field {
     fn len(&self) -> usize {
         match self {
-            Self::None => 0,
-            Self::One(data) => data.len(),
-            Self::Many(data) => data.len(),
+            Self::Absent => 0,
+            Self::Here(at) => at.len(),
+            Self::Kept(line) => line.len(),
+            Self::Lines(lines) => lines.len(),
         }
     }
 
-    fn push(&mut self, line: Str) {
-        *self = match std::mem::take(self) {
-            Self::None => Self::One(line),
-            Self::One(first) => Self::Many(format!("{first}\n{line}")),
-            Self::Many(mut lines) => {
-                lines.push('\n');
-                lines.push_str(&line);
-                Self::Many(lines)
-            }
+    /// Adds a line to those that have come.
+    fn push(&mut self, line: &[u8], chunk: &[u8]) {
+        let mut lines = match std::mem::take(self) {
+            Self::Absent => BytesMut::new(),
+            Self::Here(at) => BytesMut::from(chunk.get(at).unwrap_or_default()),
+            Self::Kept(first) => BytesMut::from(&first[..]),
+            Self::Lines(lines) => lines,
         };
+        lines.extend_from_slice(b"\n");
+        lines.extend_from_slice(line);
+        *self = Self::Lines(lines);
+    }
+
+    /// The value. Takes over the chunk, which saves counting references, if nothing else stands in it.
+    fn into_text(self, chunk: &mut Bytes, is_last: bool) -> Result<Str, FilterError> {
+        let bytes = match self {
+            Self::Absent => return Ok(Str::new()),
+            Self::Here(at) if is_last => {
+                let mut last = std::mem::take(chunk);
+                last.truncate(at.end);
+                last.advance(at.start);
+                last
+            }
+            Self::Here(at) => chunk.slice(at),
+            Self::Kept(line) => line,
+            Self::Lines(lines) => lines.freeze(),
+        };
+        Str::try_from(bytes).map_err(|_| FilterError::NotUtf8)
     }
 }
 
-/// The value of a line that is the field `name`: `name:value`, `name: value` or `name` alone.
-fn field_value(line: &Bytes, name: &[u8]) -> Option<Bytes> {
-    let rest = line.strip_prefix(name)?;
+/// The field that a line is, if it is one that is read: `name:value`, `name: value` or `name` alone.
+fn field<'l>(mut line: &'l [u8], started: &mut bool) -> Option<(Name, &'l [u8])> {
+    if !std::mem::replace(started, true) {
+        line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    }
+    let (name, rest) = match line.strip_prefix(b"data") {
+        Some(rest) => (Name::Data, rest),
+        None => (Name::Event, line.strip_prefix(b"event")?),
+    };
     match rest {
-        [] => Some(Bytes::new()),
-        [b':', b' ', ..] => Some(line.slice(name.len() + 2..)),
-        [b':', ..] => Some(line.slice(name.len() + 1..)),
+        [] => Some((name, rest)),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some((name, value)),
         _ => None,
     }
 }
@@ -220,6 +288,25 @@ mod tests {
         reader.feed(chunk.clone()).expect("short");
         let event = reader.next_event().expect("UTF-8").expect("whole");
         assert!(chunk.as_ptr_range().contains(&event.data.as_bytes().as_ptr()), "the text was copied");
+    }
+
+    #[test]
+    fn chunks_that_were_not_read_yet_are_bounded_too() {
+        let mut reader = SseReader::default();
+        let chunk = Bytes::from(vec![b'\n'; MAX_EVENT_BYTES / 2]);
+        reader.feed(chunk.clone()).expect("half of what may come");
+        reader.feed(chunk.clone()).expect("all that may come");
+        assert_eq!(reader.feed(chunk), Err(FilterError::TooLong { limit: MAX_EVENT_BYTES }));
+    }
+
+    #[test]
+    fn a_chunk_fed_before_the_last_was_read_goes_behind_it() {
+        let mut reader = SseReader::default();
+        reader.feed(Bytes::from_static(b"event: a\ndata: 1\n\nevent: b\ndata: 2\n")).expect("short");
+        assert_eq!(reader.next_event().expect("UTF-8").map(|event| event.data), Some(Str::from_static("1")));
+        reader.feed(Bytes::from_static(b"data: 3\n\n")).expect("short");
+        let event = reader.next_event().expect("UTF-8").expect("whole");
+        assert_eq!((&*event.name, &*event.data), ("b", "2\n3"));
     }
 
     #[test]

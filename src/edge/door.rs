@@ -4,21 +4,27 @@
 //! without end. The door reads the head itself, within one limit for the whole, checks it ([`super::head`]), and only
 //! then lets Pingora parse it. A connection between requests is waited for with another, longer limit.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use pingora_core::{
     apps::{HttpServerApp, HttpServerOptions, ServerApp},
-    protocols::{ALPN, Stream, http::ServerSession},
+    protocols::{
+        ALPN, Stream,
+        http::{ServerSession, v2::server::default_h2_options},
+    },
     server::{ShutdownWatch, configuration::ServerConf},
 };
 use pingora_proxy::HttpProxy;
-use tokio::{io::AsyncWriteExt, time::Instant};
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, Sleep},
+};
 
 use super::{
     front::Front,
     head::{self, HeadError, Progress},
-    stack_lane,
+    stack_lane::{self, Left},
     stream::ClientStream,
 };
 use crate::gateway::Shared;
@@ -55,6 +61,8 @@ enum NoHead {
     Large,
     /// The head is malformed.
     Malformed(HeadError),
+    /// There are as many connections as there may be.
+    Full,
 }
 
 enum Opening {
@@ -70,13 +78,17 @@ impl Door {
         let mut options = HttpServerOptions::default();
         options.h2c = http2;
         proxy.server_options = Some(options);
+        let mut h2 = default_h2_options();
+        h2.max_header_list_size(u32::try_from(shared.load().limits.head).unwrap_or(u32::MAX));
+        proxy.h2_options = Some(h2);
         Self { proxy: Arc::new(proxy), shared, http2 }
     }
 
     /// Serves the requests of one HTTP/1 connection, one after the other.
     async fn serve(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) {
+        let mut idle = Idle::new(self.limits().idle);
         loop {
-            match self.next_head(&mut stream, shutdown).await {
+            match self.next_head(&mut stream, &mut idle, shutdown).await {
                 Ok(Opening::Http1) => {}
                 Ok(Opening::Http2) => {
                     if ServerApp::process_new(&self.proxy, stream, shutdown).await.is_some() {
@@ -92,8 +104,10 @@ impl Door {
     }
 
     /// Serves one request, and gives the connection back if it can carry another.
-    async fn exchange(&self, stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
+    async fn exchange(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
+        // Pingora leaves what it proxies unflushed when a provider breaks off: nothing may be held back there.
         let opaque = head::target(&stream.ahead).is_none_or(|target| self.shared.load().may_be_opaque(target));
+        stream.gather(!opaque);
         let mut session = ServerSession::new_http1(stream);
         let keepalive = if *shutdown.borrow() { None } else { Some(self.limits().idle.as_secs().max(1)) };
         session.set_keepalive(keepalive);
@@ -109,7 +123,8 @@ impl Door {
 
     async fn serve_here(&self, mut session: ServerSession) -> Option<Stream> {
         match session.read_request().await {
-            Ok(true) => stack_lane::take(&self.shared, &mut session).await,
+            Ok(true) if stack_lane::take(&self.shared, &mut session).await == Left::Broken => return None,
+            Ok(true) => {}
             Ok(false) => return None,
             Err(error) => {
                 tracing::debug!(%error, "Pingora refused a head");
@@ -122,10 +137,15 @@ impl Door {
     }
 
     /// Reads until a whole head is there.
-    async fn next_head(&self, stream: &mut ClientStream, shutdown: &ShutdownWatch) -> Result<Opening, NoHead> {
+    async fn next_head(
+        &self,
+        stream: &mut ClientStream,
+        idle: &mut Idle,
+        shutdown: &ShutdownWatch,
+    ) -> Result<Opening, NoHead> {
         let limits = self.limits();
         if stream.ahead.is_empty() {
-            first_bytes(stream, limits.idle, shutdown).await?;
+            first_bytes(stream, idle, shutdown).await?;
         }
         let deadline = Instant::now() + limits.head;
         let mut from = 0;
@@ -176,17 +196,43 @@ pub(super) struct DoorLimits {
     pub(super) headers: usize,
 }
 
-async fn first_bytes(stream: &mut ClientStream, idle: Duration, shutdown: &ShutdownWatch) -> Result<(), NoHead> {
+/// How long a connection has been idle. One timer for all its requests, moved only when it fires: setting one for each
+/// costs a system call when it is the next to be due.
+struct Idle {
+    sleep: Pin<Box<Sleep>>,
+    limit: Duration,
+}
+
+impl Idle {
+    fn new(limit: Duration) -> Self {
+        Self { sleep: Box::pin(tokio::time::sleep(limit)), limit }
+    }
+
+    /// Resolves when the limit has passed since this was called.
+    async fn over(&mut self) {
+        let due = Instant::now() + self.limit;
+        loop {
+            self.sleep.as_mut().await;
+            if due <= Instant::now() {
+                return;
+            }
+            self.sleep.as_mut().reset(due);
+        }
+    }
+}
+
+async fn first_bytes(stream: &mut ClientStream, idle: &mut Idle, shutdown: &ShutdownWatch) -> Result<(), NoHead> {
     let mut shutdown = shutdown.clone();
     if *shutdown.borrow_and_update() {
         return Err(NoHead::Silent);
     }
     tokio::select! {
         biased;
-        read = tokio::time::timeout(idle, stream.read_ahead()) => match read {
-            Ok(Ok(count)) if count > 0 => Ok(()),
+        read = stream.read_ahead() => match read {
+            Ok(count) if count > 0 => Ok(()),
             _ => Err(NoHead::Silent),
         },
+        () = idle.over() => Err(NoHead::Silent),
         _ = shutdown.changed() => Err(NoHead::Silent),
     }
 }
@@ -199,6 +245,7 @@ async fn refuse(mut stream: Box<ClientStream>, refusal: NoHead) {
         NoHead::Large => {
             ("431 Request Header Fields Too Large", "head_too_large", "the request head is too large".to_owned())
         }
+        NoHead::Full => return full(stream).await,
         NoHead::Malformed(HeadError::TooManyHeaders) => {
             ("431 Request Header Fields Too Large", "head_too_large", HeadError::TooManyHeaders.to_string())
         }
@@ -219,6 +266,16 @@ async fn refuse(mut stream: Box<ClientStream>, refusal: NoHead) {
     linger(stream).await;
 }
 
+async fn full(mut stream: Box<ClientStream>) {
+    const ANSWER: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
+        content-length: 143\r\nconnection: close\r\n\r\n\
+        {\"error\":{\"message\":\"too many connections: try again, or raise `limits.connections`\",\
+        \"type\":\"provider_error\",\"param\":null,\"code\":\"overloaded\"}}";
+    if stream.write_all(ANSWER.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
+        linger(stream).await;
+    }
+}
+
 /// Reads on for a moment: closing a socket with unread bytes resets it, and a reset can overtake the answer.
 async fn linger(mut stream: Box<ClientStream>) {
     let until = Instant::now() + LINGER;
@@ -235,6 +292,11 @@ async fn linger(mut stream: Box<ClientStream>) {
 #[async_trait]
 impl ServerApp for Door {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let limit = self.shared.load().limits.connections;
+        let Some(_open) = self.shared.connections().open(limit) else {
+            refuse(Box::new(ClientStream::new(stream)), NoHead::Full).await;
+            return None;
+        };
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             return ServerApp::process_new(&self.proxy, stream, shutdown).await;
         }

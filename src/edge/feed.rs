@@ -1,13 +1,13 @@
 //! A request body on its way from the session into the stack.
 //!
 //! The session cannot leave the task that serves it, the stack wants a body that it owns. Both run in the same task, so
-//! this is a slot rather than a queue: at most one chunk is in it, and none is read before it is wanted. That is also
-//! what makes `Expect: 100-continue` right: a request that is refused early never asks for its body.
+//! this is a slot rather than a queue: at most one chunk is in it, none is read before it is wanted, and nobody needs to
+//! be woken ([`Feed::drive`]). Reading only what is wanted is also what makes `Expect: 100-continue` right: a request that is refused early never asks for its body.
 
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -19,8 +19,8 @@ struct Slot {
     wanted: bool,
     chunk: Option<Result<Bytes, BoxError>>,
     ended: bool,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
+    /// Something was given that the reader has not seen.
+    fresh: bool,
 }
 
 /// The end that the session fills.
@@ -42,13 +42,9 @@ fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
 impl Feed {
     /// Resolves when the stack wants a chunk. Never, if it wants none.
     pub(super) async fn wanted(&self) {
-        std::future::poll_fn(|cx| {
-            let mut slot = lock(&self.0);
-            if slot.wanted && slot.chunk.is_none() {
-                return Poll::Ready(());
-            }
-            slot.writer = Some(cx.waker().clone());
-            Poll::Pending
+        std::future::poll_fn(|_| {
+            let slot = lock(&self.0);
+            if slot.wanted && slot.chunk.is_none() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -59,30 +55,53 @@ impl Feed {
         slot.ended |= chunk.is_err();
         slot.chunk = Some(chunk);
         slot.wanted = false;
-        slot.wake_reader();
+        slot.fresh = true;
     }
 
     /// There is no more.
     pub(super) fn end(&self) {
         let mut slot = lock(&self.0);
         slot.ended = true;
-        slot.wake_reader();
+        slot.fresh = true;
+    }
+
+    /// Polls the reader, then the writer, until neither moves: `reader` is whatever reads [`Incoming`], `writer`
+    /// whatever fills this. Neither wakes the other, so nothing else may poll them.
+    pub(super) async fn drive<R: Future, W: Future>(
+        &self,
+        mut reader: Pin<&mut R>,
+        mut writer: Pin<&mut W>,
+    ) -> Driven<R::Output, W::Output> {
+        std::future::poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(read) = reader.as_mut().poll(cx) {
+                    return Poll::Ready(Driven::Read(read));
+                }
+                if let Poll::Ready(written) = writer.as_mut().poll(cx) {
+                    return Poll::Ready(Driven::Written(written));
+                }
+                if !std::mem::take(&mut lock(&self.0).fresh) {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
     }
 }
 
-impl Slot {
-    fn wake_reader(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-    }
+/// Which of the two was ready first.
+pub(super) enum Driven<R, W> {
+    /// The reader.
+    Read(R),
+    /// The writer.
+    Written(W),
 }
 
 impl Body for Incoming {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut slot = lock(&self.0);
         if let Some(chunk) = slot.chunk.take() {
             return Poll::Ready(Some(chunk.map(Frame::data)));
@@ -91,10 +110,6 @@ impl Body for Incoming {
             return Poll::Ready(None);
         }
         slot.wanted = true;
-        slot.reader = Some(cx.waker().clone());
-        if let Some(writer) = slot.writer.take() {
-            writer.wake();
-        }
         Poll::Pending
     }
 
@@ -106,6 +121,8 @@ impl Body for Incoming {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use http_body_util::BodyExt;
 
     use super::*;

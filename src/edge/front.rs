@@ -15,7 +15,7 @@ use super::{
     door::DoorLimits,
     head,
     opaque_lane::{self, Proxied},
-    stack_lane,
+    stack_lane::{self, Left},
 };
 use crate::{
     errors,
@@ -100,8 +100,7 @@ impl ProxyHttp for Front {
         let admitted = match admission {
             Admission::Admitted(admitted) => admitted,
             Admission::Refused(admitted, answer) => {
-                stack_lane::answer(session, answer, &admitted).await;
-                return Ok(true);
+                return left(stack_lane::answer(session, answer, &admitted).await);
             }
         };
         if !admitted.route.upgrade && session.is_upgrade_req() {
@@ -110,8 +109,7 @@ impl ProxyHttp for Front {
         }
         match admitted.route.lane {
             Lane::Stack => {
-                stack_lane::serve(session, admitted, parts).await;
-                Ok(true)
+                left(stack_lane::serve(session, admitted, parts).await)
             }
             Lane::Opaque => self.opaque(session, exchange, admitted, parts).await,
         }
@@ -179,8 +177,10 @@ impl ProxyHttp for Front {
         let Some(proxied) = &exchange.proxied else { return failed };
         let Some(answer) = proxied.failure(error) else { return failed };
         let error_code = answer.status().as_u16();
-        if session.response_written().is_none() {
-            stack_lane::answer(session, answer, &proxied.admitted).await;
+        if session.response_written().is_none()
+            && stack_lane::answer(session, answer, &proxied.admitted).await == Left::Broken
+        {
+            session.set_keepalive(None);
         }
         FailToProxy { error_code, can_reuse_downstream: false }
     }
@@ -220,6 +220,11 @@ impl Front {
         let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         match opaque_lane::Proxied::new(rsp, admitted, announced) {
             Ok(proxied) => {
+                session.set_write_timeout(Some(proxied.admitted.route.write));
+                if stack_lane::expects_continue(&session.req_header().headers) {
+                    // The stack has let the head pass; the provider is not asked.
+                    session.write_continue_response().await?;
+                }
                 exchange.proxied = Some(Box::new(proxied));
                 Ok(false)
             }
@@ -227,10 +232,17 @@ impl Front {
                 admitted.record.note(|facts| {
                     facts.ended_by.get_or_insert(EndedBy::Gateway);
                 });
-                stack_lane::answer(session, rsp, &admitted).await;
-                Ok(true)
+                left(stack_lane::answer(session, rsp, &admitted).await)
             }
         }
+    }
+}
+
+/// What Pingora is told of an exchange that was served here: it must not put an end to an answer that broke off.
+fn left(left: Left) -> Result<bool> {
+    match left {
+        Left::Whole => Ok(true),
+        Left::Broken => Err(Error::explain(ErrorType::ConnectionClosed, "the answer broke off").into_down()),
     }
 }
 

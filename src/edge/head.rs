@@ -44,8 +44,8 @@ pub enum HeadError {
     /// `Transfer-Encoding` in HTTP/1.0.
     #[error("`transfer-encoding` has no meaning in HTTP/1.0")]
     EncodingInHttp10,
-    /// No `Host`, or more than one.
-    #[error("there must be exactly one `host` header")]
+    /// No `Host`, more than one, or one that is no host.
+    #[error("there must be exactly one `host` header, with a host")]
     Host,
     /// More headers than the limit.
     #[error("the request has too many headers")]
@@ -54,6 +54,9 @@ pub enum HeadError {
     #[error("the path holds `.` or `..` as a segment")]
     DotSegment,
 }
+
+/// Bytes of empty lines that may stand before a request line.
+const MAX_LEADING: usize = 8;
 
 /// Finds the end of a head in `bytes`, and checks each line that is complete. `from` is what an earlier call gave.
 ///
@@ -66,8 +69,8 @@ pub fn find_end(bytes: &[u8], from: usize) -> Result<Progress, HeadError> {
         let line = bytes.get(start..end).unwrap_or_default();
         let Some(line) = line.strip_suffix(b"\r") else { return Err(HeadError::BareLineFeed) };
         if line.is_empty() {
-            // Empty lines before the request line are to be ignored (RFC 9112, section 2.2).
-            if start == 0 || bytes[..start].iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            // Empty lines before the request line are to be ignored (RFC 9112, section 2.2): a few of them.
+            if start < MAX_LEADING && bytes[..start].iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
                 start = end + 1;
                 continue;
             }
@@ -232,7 +235,12 @@ impl Framing {
         }
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.hosts = self.hosts.saturating_add(1),
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                self.hosts = self.hosts.saturating_add(1);
+                if !value.iter().all(|byte| is_host(*byte)) {
+                    return Err(HeadError::Host);
+                }
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 if std::mem::replace(&mut self.length, true) {
                     return Err(HeadError::RepeatedLength);
@@ -263,6 +271,11 @@ impl Framing {
         }
         Ok(())
     }
+}
+
+/// The characters of a host with its port (RFC 3986, section 3.2.2).
+fn is_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(&byte)
 }
 
 /// The characters of a token (RFC 9110, section 5.6.2).
@@ -305,6 +318,7 @@ mod tests {
             ("a: b\rc: d\r\n", HeadError::BareCarriageReturn),
             ("a: \0\r\n", HeadError::ControlCharacter),
             ("host: b\r\n", HeadError::Host),
+            ("x: y\r\nHost: a/b\r\n", HeadError::Host),
             ("nocolon\r\n", HeadError::Name),
         ] {
             assert_eq!(check(&head(lines), 10), Err(error), "{lines:?}");

@@ -3,13 +3,16 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use pingora_core::{
-    listeners::tls::TlsSettings,
+    listeners::{L4BufferSettings, ListenerConfig, Listeners, tls::TlsSettings},
     server::{ShutdownWatch, configuration::ServerConf},
     services::listening::Service,
 };
 
 use super::{Certificates, Door};
 use crate::gateway::Shared;
+
+/// A TLS record with its frame.
+const TLS_RECORD: usize = (16 << 10) + 256;
 
 /// One address to listen on.
 #[derive(Clone, Debug)]
@@ -32,18 +35,22 @@ pub async fn listen(listening: Listening, shared: Arc<Shared>, shutdown: Shutdow
     drop(std::net::TcpListener::bind(address)?);
     let conf = ServerConf { max_retries: 1, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
     let door = Door::new(shared, Arc::new(conf), http2);
-    let mut service = Service::new("lockgate".to_owned(), door);
-    match certificates {
-        None => service.add_tcp(&address.to_string()),
+    let mut endpoint = ListenerConfig::tcp(address.to_string());
+    endpoint = match certificates {
+        // Connections read into buffers of their own, and gather what they write: Pingora's would cost 64 KiB each.
+        None => endpoint.l4_buffer(L4BufferSettings::unbuffered()),
         Some(certificates) => {
             let mut settings = TlsSettings::intermediate("", "").map_err(io::Error::other)?;
             settings.set_cert_resolver(certificates);
             if http2 {
                 settings.enable_h2();
             }
-            service.add_tls_with_settings(&address.to_string(), None, settings);
+            endpoint.tls(settings).l4_buffer(L4BufferSettings::new(TLS_RECORD, 0))
         }
-    }
+    };
+    let mut listeners = Listeners::new();
+    listeners.add_listener(endpoint);
+    let mut service = Service::with_listeners("lockgate".to_owned(), listeners, door);
     pingora_core::services::Service::start_service(&mut service, None, shutdown, 1).await;
     Ok(())
 }

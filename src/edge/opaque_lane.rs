@@ -17,7 +17,7 @@ use lockgate_layers::{
 };
 use pingora_core::{
     Error, ErrorSource, ErrorType, OrErr, Result,
-    upstreams::peer::HttpPeer,
+    upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
 };
 use pingora_http::{RequestHeader, ResponseHeader};
 use tokio::time::Instant;
@@ -94,6 +94,9 @@ impl Proxied {
         let address = found.or_err(ErrorType::ConnectError, "while resolving the provider's host")?.next();
         let address = address.ok_or_else(|| Error::new_up(ErrorType::ConnectError))?;
         let mut peer = HttpPeer::new(address, endpoint.tls, host.to_owned());
+        if !self.admitted.route.upgrade {
+            peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+        }
         peer.options.connection_timeout = Some(timeouts.connect);
         peer.options.total_connection_timeout = Some(timeouts.connect * 2);
         peer.options.read_timeout = Some(timeouts.first_event.max(timeouts.between_events));
@@ -147,8 +150,17 @@ impl Proxied {
 
     /// Turns the provider's head into the gateway's.
     pub(super) fn rewrite_response(&mut self, response: &mut ResponseHeader) -> Result<()> {
+        let upgraded = response.status == http::StatusCode::SWITCHING_PROTOCOLS;
+        if upgraded && !self.admitted.route.upgrade {
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, "an upgrade that no route allows").into_up());
+        }
         for name in &DROPPED_RESPONSE {
             response.remove_header(name);
+        }
+        if !upgraded {
+            for name in nominated(&response.headers) {
+                response.remove_header(&name);
+            }
         }
         response.insert_header(REQUEST_ID, self.admitted.request_id.clone())?;
         response.insert_header(PROVIDER, &*self.handoff.endpoint.name)?;
@@ -212,6 +224,12 @@ impl Proxied {
             facts.ended_by.get_or_insert(ended_by);
         });
     }
+}
+
+/// The headers that `connection` names: they concern the provider's connection only (RFC 9110, section 7.6.1).
+fn nominated(headers: &http::HeaderMap) -> Vec<HeaderName> {
+    let lists = headers.get_all(header::CONNECTION).iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
 }
 
 /// Marks the failure of a body over the limit.

@@ -4,6 +4,12 @@
 //! client is listened to: when it hangs up, the future or the body is dropped there and then, and the upstream call
 //! with it. While a slow client takes its time, nothing more is read from the upstream.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
@@ -15,8 +21,9 @@ use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
 
 use super::{
-    feed::{self, Feed},
+    feed::{self, Driven, Feed},
     front::request_parts,
+    stream::ClientStream,
 };
 use crate::{
     errors,
@@ -24,7 +31,7 @@ use crate::{
 };
 
 /// Finds the route of a request whose head was read, and serves it. The route must not be an opaque one.
-pub(super) async fn take(shared: &Shared, session: &mut ServerSession) {
+pub(super) async fn take(shared: &Shared, session: &mut ServerSession) -> Left {
     let client = session.client_addr().and_then(|address| address.as_inet().copied());
     let mut parts = request_parts(session.req_header());
     // Not held while the request is served: a snapshot that was replaced can go.
@@ -33,18 +40,31 @@ pub(super) async fn take(shared: &Shared, session: &mut ServerSession) {
         Admission::Refused(admitted, rsp) => answer(session, rsp, &admitted).await,
         Admission::Admitted(admitted) => {
             parts.headers.remove(header::UPGRADE);
-            serve(session, admitted, parts).await;
+            serve(session, admitted, parts).await
         }
     }
 }
 
+/// How an exchange has left its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Left {
+    /// The answer is whole; the connection may carry another request.
+    Whole,
+    /// The answer broke off, or the client is gone: the connection must end without an ending that looks like one.
+    Broken,
+}
+
+/// What an exchange may take beyond its limit before it is cut off: its own stream ends it by an error event first.
+const TOTAL_SLACK: Duration = Duration::from_millis(250);
+
 /// Serves one request. Whatever happens, the client has had an answer or is gone when this returns.
-pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts: http::request::Parts) {
-    let deadline = Instant::now() + admitted.route.total;
+pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts: http::request::Parts) -> Left {
+    let deadline = Instant::now() + admitted.route.total + TOTAL_SLACK;
     let (feed, incoming) = feed::channel();
     let body = if session.is_body_empty() { Body::empty() } else { Body::stream(incoming) };
     let request = http::Request::from_parts(parts, body);
-    let expects = request.headers().get(header::EXPECT).is_some_and(|value| value.as_bytes() == b"100-continue");
+    let expects = expects_continue(request.headers());
     // The head of an answer must not overtake the request's body, unless the body is never asked for.
     session.set_close_on_response_before_downstream_finish(expects);
     session.set_write_timeout(Some(admitted.route.write));
@@ -52,23 +72,32 @@ pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts
     tokio::pin!(total);
     let answer = admitted.route.service.clone().oneshot(request);
     tokio::pin!(answer);
-    let rsp = tokio::select! {
-        biased;
-        rsp = &mut answer => rsp,
-        () = supply(session, &feed, expects) => {
-            admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
-            return session.set_keepalive(None);
+    let driven = {
+        let supply = supply(session, &feed, expects);
+        tokio::pin!(supply);
+        tokio::select! {
+            biased;
+            driven = feed.drive(answer, supply) => driven,
+            () = total.as_mut() => Driven::Read(Err(errors::TotalTimeout.into())),
         }
-        () = total.as_mut() => Err(errors::TotalTimeout.into()),
+    };
+    let rsp = match driven {
+        Driven::Read(rsp) => rsp,
+        Driven::Written(()) => {
+            admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
+            return Left::Broken;
+        }
     };
     let rsp = match rsp {
         Ok(rsp) => rsp,
         Err(error) => errors::answer(error, admitted.dialect, &admitted.record),
     };
-    if let Err(error) = respond(session, rsp, &admitted, total).await {
-        tracing::debug!(request_id = %admitted.record.id, %error, "the answer was not delivered");
-        session.set_keepalive(None);
-    }
+    deliver(session, rsp, &admitted, total).await
+}
+
+/// Whether the client waits to be told to send its body (RFC 9110, section 10.1.1).
+pub(super) fn expects_continue(headers: &http::HeaderMap) -> bool {
+    headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Reads the request's body when it is wanted, then listens for the client's end. Resolves when the client is gone.
@@ -107,22 +136,34 @@ async fn gone(session: &mut ServerSession) {
 }
 
 /// Sends an answer that needs no stack.
-pub(super) async fn answer(session: &mut ServerSession, rsp: Response<Body>, admitted: &Admitted) {
+pub(super) async fn answer(session: &mut ServerSession, rsp: Response<Body>, admitted: &Admitted) -> Left {
     session.set_close_on_response_before_downstream_finish(false);
     session.set_write_timeout(Some(admitted.route.write));
     let total = tokio::time::sleep(admitted.route.total);
     tokio::pin!(total);
-    if let Err(error) = respond(session, rsp, admitted, total).await {
-        tracing::debug!(request_id = %admitted.record.id, %error, "the answer was not delivered");
-        session.set_keepalive(None);
+    deliver(session, rsp, admitted, total).await
+}
+
+async fn deliver(
+    session: &mut ServerSession,
+    rsp: Response<Body>,
+    admitted: &Admitted,
+    total: Pin<&mut Sleep>,
+) -> Left {
+    let Err(error) = respond(session, rsp, admitted, total).await else { return Left::Whole };
+    tracing::debug!(request_id = %admitted.record.id, %error, "the answer was not delivered");
+    if error.is::<errors::TotalTimeout>() {
+        admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Gateway));
     }
+    session.set_keepalive(None);
+    Left::Broken
 }
 
 async fn respond(
     session: &mut ServerSession,
     rsp: Response<Body>,
     admitted: &Admitted,
-    mut total: std::pin::Pin<&mut Sleep>,
+    mut total: Pin<&mut Sleep>,
 ) -> Result<(), BoxError> {
     let (mut parts, mut body) = rsp.into_parts();
     parts.headers.insert(REQUEST_ID, admitted.request_id.clone());
@@ -130,32 +171,55 @@ async fn respond(
     let bodyless = session.req_header().method == Method::HEAD
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     frame(session, &mut parts, &body);
+    // The head leaves with the first piece of the body, where that is there already.
+    let first = if bodyless { Poll::Pending } else { poll_now(&mut body) };
+    cork(session, first.is_ready());
     session.write_response_header(Box::new(ResponseHeader::from(parts))).await?;
     if bodyless {
         session.write_response_body(Bytes::new(), true).await?;
         complete(admitted);
         return Ok(());
     }
+    let mut ready = first;
     loop {
-        let next = tokio::select! {
-            biased;
-            next = body.frame() => next,
-            () = gone(session) => return Err(hung_up().into()),
-            () = total.as_mut() => return Err(errors::TotalTimeout.into()),
+        let next = match std::mem::replace(&mut ready, Poll::Pending) {
+            Poll::Ready(next) => next,
+            Poll::Pending => tokio::select! {
+                biased;
+                next = body.frame() => next,
+                () = gone(session) => return Err(hung_up().into()),
+                () = total.as_mut() => return Err(errors::TotalTimeout.into()),
+            },
         };
         let Some(next) = next else { break };
         let Ok(chunk) = next?.into_data() else { continue };
         admitted.record.sent(chunk.len());
         let last = body.is_end_stream();
-        session.write_response_body(chunk, last).await?;
+        // The last piece and the end that follows it are one packet.
+        cork(session, last);
+        session.write_response_body(chunk, false).await?;
         if last {
-            complete(admitted);
-            return Ok(());
+            break;
         }
     }
+    cork(session, false);
     session.write_response_body(Bytes::new(), true).await?;
     complete(admitted);
     Ok(())
+}
+
+/// What the body has ready, without waiting for it.
+fn poll_now(body: &mut Body) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+    // The waker is not needed: what is pending is polled again at once.
+    Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Holds back, or no longer, what is written to an HTTP/1 client.
+fn cork(session: &ServerSession, held: bool) {
+    let stream = session.as_http1().map(|session| session.stream());
+    if let Some(stream) = stream.and_then(|stream| stream.as_any().downcast_ref::<ClientStream>()) {
+        stream.cork(held);
+    }
 }
 
 /// The client has all of it. Whoever knows better how the exchange ended has said so before.

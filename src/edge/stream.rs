@@ -7,7 +7,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -22,6 +25,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// What is written beyond this is sent without waiting for a flush.
 const MAX_HELD: usize = 64 << 10;
 
+/// Room for a head and a small body in one read.
+const READ_AHEAD: usize = 4 << 10;
+
 /// A write of at least this goes out by itself, instead of being copied.
 const LARGE_WRITE: usize = 16 << 10;
 
@@ -32,15 +38,30 @@ pub(super) struct ClientStream {
     /// Read already, and to be read again.
     pub(super) ahead: BytesMut,
     held: BytesMut,
+    /// Flushing is put off: more is coming at once.
+    corked: AtomicBool,
+    /// Writes wait for a flush at all.
+    gathers: bool,
 }
 
 impl ClientStream {
     pub(super) fn new(inner: Stream) -> Self {
-        Self { inner, ahead: BytesMut::new(), held: BytesMut::new() }
+        Self { inner, ahead: BytesMut::new(), held: BytesMut::new(), corked: AtomicBool::new(false), gathers: true }
+    }
+
+    /// Whether writes wait for a flush.
+    pub(super) fn gather(&mut self, gathers: bool) {
+        self.gathers = gathers;
+    }
+
+    /// Puts flushing off, or no longer. Whoever corks writes again, uncorked, before it waits for anything.
+    pub(super) fn cork(&self, corked: bool) {
+        self.corked.store(corked, Ordering::Relaxed);
     }
 
     /// Reads more into `ahead`; gives the number of bytes, 0 at the end.
     pub(super) async fn read_ahead(&mut self) -> io::Result<usize> {
+        self.ahead.reserve(READ_AHEAD);
         tokio::io::AsyncReadExt::read_buf(&mut self.inner, &mut self.ahead).await
     }
 
@@ -77,7 +98,7 @@ impl AsyncWrite for ClientStream {
         if self.held.len() + buf.len() > MAX_HELD {
             ready!(self.poll_send(cx))?;
         }
-        if self.held.is_empty() && buf.len() >= LARGE_WRITE {
+        if self.held.is_empty() && (!self.gathers || buf.len() >= LARGE_WRITE) {
             return Pin::new(&mut self.inner).poll_write(cx, buf);
         }
         self.held.extend_from_slice(buf);
@@ -85,6 +106,9 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if *self.corked.get_mut() {
+            return Poll::Ready(Ok(()));
+        }
         ready!(self.poll_send(cx))?;
         if self.held.capacity() > LARGE_WRITE {
             self.held = BytesMut::new();

@@ -172,6 +172,7 @@ impl Builder<'_> {
         let chat = Chat {
             dialect: dialect.unwrap_or(dialects::DIALECTS[0]),
             strict: route.strict,
+            total: timeouts.total,
             body_limit: route.limits.body as u64,
             body_grace: timeouts.body,
             directory: self.models.clone(),

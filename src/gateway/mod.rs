@@ -10,7 +10,14 @@ mod build;
 mod directory;
 mod endpoints;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use http::{HeaderName, Request, Response};
@@ -90,6 +97,30 @@ pub struct Gateway {
 pub struct Shared {
     current: ArcSwap<Gateway>,
     parts: Parts,
+    connections: Connections,
+}
+
+/// Counts client connections.
+#[derive(Clone, Debug, Default)]
+pub struct Connections(Arc<AtomicUsize>);
+
+/// A client connection that is counted until this is dropped.
+#[derive(Debug)]
+pub struct OpenConnection(Arc<AtomicUsize>);
+
+impl Connections {
+    /// Counts one more; `None` if there are `limit` already. A limit of 0 is none.
+    pub fn open(&self, limit: usize) -> Option<OpenConnection> {
+        let open = OpenConnection(self.0.clone());
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        (limit == 0 || before < limit).then_some(open)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What every snapshot is built on.
@@ -105,6 +136,12 @@ pub struct Parts {
     pub sim: Option<std::net::SocketAddr>,
 }
 
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("sim", &self.sim).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("current", &self.current).finish_non_exhaustive()
@@ -118,7 +155,7 @@ impl Shared {
     /// What in the configuration cannot be used.
     pub fn new(config: &Config, parts: Parts) -> Result<Arc<Self>, BuildError> {
         let gateway = build::build(config, &parts)?;
-        Ok(Arc::new(Self { current: ArcSwap::from_pointee(gateway), parts }))
+        Ok(Arc::new(Self { current: ArcSwap::from_pointee(gateway), parts, connections: Connections::default() }))
     }
 
     /// Builds another snapshot and makes it current. Requests that are under way keep the one they began with.
@@ -133,6 +170,11 @@ impl Shared {
     /// The current snapshot.
     pub fn load(&self) -> arc_swap::Guard<Arc<Gateway>> {
         self.current.load()
+    }
+
+    /// The client connections that are open.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Access log and metrics.

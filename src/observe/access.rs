@@ -20,7 +20,7 @@ pub enum LineFormat {
 }
 
 /// Appends the line of an exchange.
-pub fn write(format: LineFormat, record: &Record, facts: &Facts, line: &mut BytesMut) {
+pub(super) fn write(format: LineFormat, record: &Record, facts: &Facts, line: &mut BytesMut) {
     match format {
         LineFormat::Json => json(record, facts, line),
         LineFormat::Human => human(record, facts, line),

@@ -80,7 +80,7 @@ impl Metrics {
     /// Metrics at zero.
     pub fn new() -> Self {
         let registry = Registry::new();
-        let in_flight = IntGauge::new("lockgate_in_flight", "Exchanges under way")
+        let in_flight = IntGauge::new("lockgate_requests_in_flight", "Exchanges under way")
             .expect("the name is a constant and valid");
         let families = Families::new();
         families.register(&registry, &in_flight);

@@ -16,7 +16,10 @@ use hyper::{
 };
 use lockgate_layers::{BoxError, body::Body};
 
-use super::pool::{Key, Pool};
+use super::{
+    gate::Gate,
+    pool::{Key, Pool},
+};
 
 /// hyper's half that does the IO. Boxed: connections over TCP and TLS are of different types.
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send + Sync>>;
@@ -25,6 +28,7 @@ type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send + Sync>>;
 pub(super) struct Connection {
     sender: SendRequest<Body>,
     driver: Driver,
+    gate: Gate,
     /// It has carried an exchange before.
     reused: bool,
 }
@@ -49,7 +53,7 @@ impl Connection {
         I: Read + Write + Unpin + Send + Sync + 'static,
     {
         let (sender, driver) = http1::Builder::new().max_buf_size(MAX_BUFFER).handshake(io).await?;
-        Ok(Self { sender, driver: Box::pin(driver), reused: false })
+        Ok(Self { sender, driver: Box::pin(driver), gate: Gate::default(), reused: false })
     }
 
     /// Sends a request. The answer's body gives the connection back to `pool` when it has been read to its end.
@@ -65,10 +69,13 @@ impl Connection {
         let sent = self.sender.try_send_request(request);
         tokio::pin!(sent);
         let mut closed = false;
+        let gate = self.gate.clone();
         let answer = std::future::poll_fn(|cx| {
-            // What fails in the driver is reported through the answer.
-            closed = closed || self.driver.as_mut().poll(cx).is_ready();
-            sent.as_mut().poll(cx)
+            gate.poll(cx, |cx| {
+                // What fails in the driver is reported through the answer.
+                closed = closed || self.driver.as_mut().poll(cx).is_ready();
+                sent.as_mut().poll(cx)
+            })
         })
         .await;
         match answer {
@@ -86,8 +93,9 @@ impl Connection {
 
     /// Looks whether the provider has closed it meanwhile.
     async fn is_alive(&mut self) -> bool {
+        let gate = self.gate.clone();
         std::future::poll_fn(|cx| {
-            let closed = self.driver.as_mut().poll(cx).is_ready();
+            let closed = gate.poll(cx, |cx| self.driver.as_mut().poll(cx)).is_ready();
             Poll::Ready(!closed && self.sender.is_ready())
         })
         .await
@@ -140,14 +148,22 @@ impl HttpBody for Answer {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        // Asking first tells hyper that a chunk is wanted, so that driving it can deliver one.
-        let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
-        if frame.is_pending() {
-            if let Some(connection) = this.connection.as_mut().filter(|_| !this.closed) {
-                this.closed = connection.driver.as_mut().poll(cx).is_ready();
+        let Self { incoming, connection, closed, .. } = this;
+        let frame = match connection {
+            None => Pin::new(incoming).poll_frame(cx),
+            Some(connection) => {
+                let Connection { driver, gate, .. } = connection;
+                gate.poll(cx, |cx| {
+                    // Asking first tells hyper that a chunk is wanted, so that driving it can deliver one.
+                    let frame = Pin::new(&mut *incoming).poll_frame(cx);
+                    if frame.is_ready() || *closed {
+                        return frame;
+                    }
+                    *closed = driver.as_mut().poll(cx).is_ready();
+                    Pin::new(&mut *incoming).poll_frame(cx)
+                })
             }
-            frame = Pin::new(&mut this.incoming).poll_frame(cx);
-        }
+        };
         match ready!(frame) {
             Some(Ok(frame)) => {
                 if this.incoming.is_end_stream() {

@@ -7,6 +7,7 @@
 
 mod connect;
 mod connection;
+mod gate;
 mod pool;
 
 use std::{sync::Arc, task::Poll};

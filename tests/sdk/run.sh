@@ -37,7 +37,7 @@ cat >"$work/lockgate.yaml" <<YAML
 listen: 127.0.0.1:$port
 keys: [{name: sdk, key: sk-test}]
 providers:
-  up-openai: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
+  up-openai: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, models: [listed]}
   up-anthropic: {dialect: anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-api-key}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
 models:
@@ -59,8 +59,11 @@ done
 export LOCKGATE_URL="http://127.0.0.1:$port" LOCKGATE_KEY=sk-test LOCKGATE_UPSTREAM_PORT="$upstream_port"
 failed=0
 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$here/python" "$@" || failed=1
-(cd "$here" && node --test --test-concurrency=1 --test-reporter=spec node/*.test.mjs) >"$work/node.log" 2>&1 || failed=1
+if ! (cd "$here" && node --test --test-concurrency=1 --test-reporter=spec node/*.test.mjs) >"$work/node.log" 2>&1; then
+    failed=1
+    grep -n '✖' "$work/node.log" | sed '/failing tests/,$d' | head -60
+    echo "more in $work/node.log"
+fi
 grep -E '^ℹ (tests|pass|fail|skipped|duration)' "$work/node.log"
-[ "$failed" = 0 ] || grep -nE '✖' "$work/node.log" | head -40
 kill -0 "$gateway" 2>/dev/null || { echo "the gateway ended during the tests:" >&2; tail -20 "$work/lockgate.log" >&2; failed=1; }
 exit "$failed"

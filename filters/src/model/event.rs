@@ -3,8 +3,12 @@
 //! A decoder's contract: a [`PartKey`] is unique within its stream; parts may interleave; every candidate has exactly
 //! one [`Event::Finish`]; [`Event::End`] comes if, and only if, the upstream said that it was done. An upstream that
 //! stops short of that yields [`Event::Error`] from `finish`. An encoder owns the wire's own ids and indexes.
+//! Candidates are numbered below [`MAX_CANDIDATES`]; a decoder refuses a stream that says otherwise.
 
 use super::{Citation, ErrorInfo, Finish, Opaque, RawJson, Str, ToolCall, Usage};
+
+/// More candidates than any vendor gives. It bounds what a broken index can cost.
+pub const MAX_CANDIDATES: u32 = 128;
 
 /// One thing that happened in a stream. Frequent variants are small; rare ones are boxed.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,7 +13,7 @@ mod response;
 mod usage;
 
 pub use error::{ErrorClass, ErrorInfo, FilterError};
-pub use event::{Delta, Event, PartKey, PartKind, PartStart, Start};
+pub use event::{Delta, Event, MAX_CANDIDATES, PartKey, PartKind, PartStart, Start};
 pub use loss::{Field, Loss, LossLevel, Losses};
 pub use part::{
     CachePoint, CallKind, Citation, Family, Media, MediaClass, MediaSource, Opaque, OpaqueKind, Part, PartContent,

@@ -1,8 +1,9 @@
-//! Folds a stream's events into the whole response that they amount to.
+//! Folds a stream's events into the whole response that they amount to. What breaks the bound of the model's contract
+//! on candidates is passed over, not made room for.
 
 use crate::model::{
-    Candidate, Delta, ErrorInfo, Event, Finish, FinishReason, Part, PartContent, PartKey, PartKind, PartStart, RawJson,
-    Reasoning, Response, Str,
+    Candidate, Delta, ErrorInfo, Event, Finish, FinishReason, MAX_CANDIDATES, Part, PartContent, PartKey, PartKind,
+    PartStart, RawJson, Reasoning, Response, Str,
 };
 
 /// Collects events.
@@ -33,9 +34,11 @@ impl Folder {
                 self.response.created = start.created;
                 self.response.usage = start.usage;
             }
+            Event::PartStart(start) if start.candidate >= MAX_CANDIDATES => {}
             Event::PartStart(start) => self.start(start),
             Event::Delta { part, delta } => self.delta(*part, delta),
             Event::Usage(usage) => self.response.usage = Some(**usage),
+            Event::Finish { candidate, .. } if *candidate >= MAX_CANDIDATES => {}
             Event::Finish { candidate, finish } => self.finishes.push((*candidate, (**finish).clone())),
             Event::Error(error) => {
                 self.error.get_or_insert_with(|| error.clone());
@@ -148,5 +151,21 @@ impl Folding {
             _ => {}
         }
         Some(self.part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_candidate_beyond_the_bound_costs_nothing() {
+        let mut folder = Folder::default();
+        for candidate in [0, MAX_CANDIDATES, u32::MAX] {
+            let start = PartStart { candidate, part: PartKey(candidate), kind: PartKind::Text };
+            folder.push(&Event::PartStart(Box::new(start)));
+            folder.push(&Event::Finish { candidate, finish: Box::new(Finish::new(FinishReason::Stop)) });
+        }
+        assert_eq!(folder.finish().expect("no error came").candidates.len(), 1);
     }
 }

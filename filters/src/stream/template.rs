@@ -25,9 +25,8 @@ pub(crate) struct Varying {
 const UNESCAPED_BYTES: usize = 4096;
 
 /// The shape of the last event that was nothing but text for one part.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Template {
-    varying: Varying,
     /// The part that the text is for; `None` if nothing was learnt.
     part: Option<PartKey>,
     /// From the start of the event to the text's opening quote, inclusive.
@@ -49,18 +48,6 @@ enum Hole {
 }
 
 impl Template {
-    /// A template that has learnt nothing.
-    pub(crate) fn new(varying: Varying) -> Self {
-        Self {
-            varying,
-            part: None,
-            head: Vec::new(),
-            tail: Vec::new(),
-            stretches: Vec::new(),
-            unescaped: BytesMut::new(),
-        }
-    }
-
     /// Forgets what was learnt: the part has ended, or the stream is in another state.
     pub(crate) fn forget(&mut self) {
         self.part = None;
@@ -74,7 +61,7 @@ impl Template {
     /// Learns from `event`, which the parser took and which said `text` for `part` and nothing else.
     ///
     /// A text that had escapes is a copy, and stands nowhere in the event: then what was known stays.
-    pub(crate) fn learn(&mut self, event: &str, text: &str, part: PartKey) {
+    pub(crate) fn learn(&mut self, event: &str, text: &str, part: PartKey, varying: &Varying) {
         let start = text.as_ptr().addr().wrapping_sub(event.as_ptr().addr());
         let end = start.wrapping_add(text.len());
         let bytes = event.as_bytes();
@@ -92,7 +79,7 @@ impl Template {
         self.tail.extend_from_slice(tail);
         self.stretches.clear();
         let mut from = 0;
-        while let Some((stop, hole, length)) = next_hole(&self.varying, &self.tail, from) {
+        while let Some((stop, hole, length)) = next_hole(varying, &self.tail, from) {
             self.stretches.push((from..stop, hole));
             from = stop + length;
         }
@@ -128,7 +115,9 @@ impl Template {
             };
             let next = match hole {
                 // Nobody reads this string. One with an escape might not be valid, which the parser must say.
-                Hole::String => string_end(behind).filter(|(_, escaped)| !escaped).map(|(length, _)| (behind, length + 1)),
+                Hole::String => {
+                    string_end(behind).filter(|(_, escaped)| !escaped).map(|(length, _)| (behind, length + 1))
+                }
                 Hole::Number => {
                     let number = skip_blanks(behind);
                     whole_number(number).map(|length| (number, length))
@@ -274,14 +263,16 @@ mod tests {
 
     /// A template learnt from an event whose text is `Hi`.
     fn learnt(event: &str) -> Template {
-        let mut template = Template::new(VARYING);
+        let mut template = Template::default();
         let at = event.find("Hi").expect("the event says Hi");
-        template.learn(event, event.get(at..at + 2).expect("it is ASCII"), PartKey(7));
+        template.learn(event, event.get(at..at + 2).expect("it is ASCII"), PartKey(7), &VARYING);
         template
     }
 
     fn event(text: &str, pad: &str, count: u32, blank: &str) -> String {
-        format!(r#"{{"a":1,"d":{{"text":"{text}"{blank}}},"n":12,"pad":"{pad}","xCount":{blank}{count},"e":"x y"}}{blank}"#)
+        format!(
+            r#"{{"a":1,"d":{{"text":"{text}"{blank}}},"n":12,"pad":"{pad}","xCount":{blank}{count},"e":"x y"}}{blank}"#
+        )
     }
 
     fn text(template: &mut Template, event: &str) -> Option<String> {
@@ -307,7 +298,9 @@ mod tests {
     #[test]
     fn anything_else_takes_the_slow_path() {
         let mut template = learnt(&event("Hi", "abc", 7, ""));
-        for said in ["", "a\u{1}b", r#"a"},"finish_reason":"stop","x":{"y":"z"#, r"\x", r"\u12", r"\ud83d", r"\ud83d\u0041"] {
+        for said in
+            ["", "a\u{1}b", r#"a"},"finish_reason":"stop","x":{"y":"z"#, r"\x", r"\u12", r"\ud83d", r"\ud83d\u0041"]
+        {
             assert_eq!(text(&mut template, &event(said, "pad", 1, "")), None, "{said}");
         }
         assert_eq!(text(&mut template, &event("a", r"p\u0041", 1, "")), None, "padding has an escape");

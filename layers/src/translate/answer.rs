@@ -126,8 +126,9 @@ async fn native_whole(
     if let Some(error) = glance.error {
         return Err(refused(*error));
     }
-    if bytes.is_empty() {
-        return Err(AttemptError::invalid_answer(&attempt.target, &"it is empty"));
+    let text = bytes.trim_ascii();
+    if !matches!((text.first(), text.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']'))) {
+        return Err(AttemptError::invalid_answer(&attempt.target, &"it is empty, or no JSON"));
     }
     note_first(&attempt);
     attempt.call.record.note(|facts| {

@@ -144,7 +144,8 @@ async fn refused(
     let mut info = dialect.decode_error(status, &bytes);
     info.upstream_status = Some(status);
     info.retry_after = info.retry_after.or_else(|| answer::retry_after(&parts.headers));
-    let about_key = matches!(info.class, ErrorClass::Auth | ErrorClass::Billing | ErrorClass::Permission);
+    let about_key = matches!(status, 401..=403)
+        || matches!(info.class, ErrorClass::Auth | ErrorClass::Billing | ErrorClass::Permission);
     if about_key && own_key {
         let provider = &attempt.target.provider;
         let message = format!(

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::{
     Attempt,
-    native::{MAX_PIECE, broken, silent, truncated},
+    native::{MAX_PIECE, broken, overdue, truncated},
     peek::Peeked,
     watch::Watch,
 };
@@ -55,10 +55,10 @@ impl CrossBody {
         let CrossStream { attempt, upstream, restorer, reply, peeked } = stream;
         let dialect = attempt.call.dialect;
         let mut body = Self {
-            watch: Watch::new(attempt.target.timeouts.between_events),
+            watch: Watch::new(attempt.target.timeouts.between_events, attempt.call.end),
             encoder: dialect.stream_encoder(&reply),
             restorer: (!restorer.is_idle()).then_some(restorer),
-            keepalive: (reply.form == StreamForm::Sse).then(|| keepalive_interval()),
+            keepalive: (reply.form == StreamForm::Sse).then(keepalive_interval),
             attempt,
             upstream: upstream.filter(|_| !peeked.ended),
             events: peeked.events,
@@ -166,8 +166,8 @@ impl HttpBody for CrossBody {
         let this = &mut *self;
         this.poll_upstream(cx);
         if this.upstream.is_some() && !this.done {
-            if this.watch.poll_silent(cx).is_ready() {
-                this.fail(silent());
+            if let Poll::Ready(due) = this.watch.poll_due(cx) {
+                this.fail(overdue(due));
             }
             this.poll_keepalive(cx);
         }
@@ -176,6 +176,10 @@ impl HttpBody for CrossBody {
         }
         // Once the answer is complete, an upstream that lingers is cut off rather than waited for.
         if this.done || this.upstream.is_none() { Poll::Ready(None) } else { Poll::Pending }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        (self.done || self.upstream.is_none()) && self.out.is_empty()
     }
 }
 

@@ -1,6 +1,9 @@
 //! Looks at a request in its own dialect: which model, streamed or not.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
@@ -30,12 +33,13 @@ pub struct PathCall {
 pub struct InspectLayer {
     dialect: &'static dyn Dialect,
     strict: bool,
+    total: Duration,
 }
 
 impl InspectLayer {
-    /// Reads requests as `dialect`; with `strict`, a loss in translation is an error.
-    pub fn new(dialect: &'static dyn Dialect, strict: bool) -> Self {
-        Self { dialect, strict }
+    /// Reads requests as `dialect`; with `strict`, a loss in translation is an error; an exchange ends after `total`.
+    pub fn new(dialect: &'static dyn Dialect, strict: bool, total: Duration) -> Self {
+        Self { dialect, strict, total }
     }
 }
 
@@ -56,7 +60,7 @@ pub struct Inspect<S> {
 
 impl<S> Inspect<S> {
     fn inspect(&self, req: Request<Bytes>) -> Result<Call, ErrorInfo> {
-        let InspectLayer { dialect, strict } = self.layer;
+        let InspectLayer { dialect, strict, total } = self.layer;
         let (mut parts, body) = req.into_parts();
         let path = parts.extensions.remove::<PathCall>().unwrap_or_default();
         let head = CallHead {
@@ -81,10 +85,11 @@ impl<S> Inspect<S> {
             headers: parts.headers,
             body,
             inspection,
-            record,
             identity: parts.extensions.remove::<Arc<Identity>>(),
             strict: strict || asked_strict,
+            end: record.started + total,
             decoded: OnceLock::new(),
+            record,
         })
     }
 }

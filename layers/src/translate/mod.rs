@@ -51,6 +51,8 @@ pub struct Call {
     pub identity: Option<Arc<Identity>>,
     /// Whether a loss is an error.
     pub strict: bool,
+    /// When the exchange is over, however lively.
+    pub end: tokio::time::Instant,
     /// The decoded request; made by the first attempt that needs it, used by all.
     decoded: OnceLock<Result<Request, ErrorInfo>>,
 }

@@ -15,7 +15,10 @@ use lockgate_filters::{
 };
 use tokio::time::Instant;
 
-use super::{Attempt, watch::Watch};
+use super::{
+    Attempt,
+    watch::{Due, Watch},
+};
 use crate::{
     BoxError,
     body::Body,
@@ -43,7 +46,7 @@ impl NativeBody {
             upstream: (!ended).then_some(body),
             tap: call.dialect.tap(spec),
             out: Vec::with_capacity(8),
-            watch: Watch::new(attempt.target.timeouts.between_events),
+            watch: Watch::new(attempt.target.timeouts.between_events, call.end),
             record: call.record.clone(),
             dialect: call.dialect,
             form: if spec.json_array { StreamForm::JsonArray } else { StreamForm::Sse },
@@ -114,13 +117,19 @@ impl HttpBody for NativeBody {
         if alive {
             this.watch.alive();
         }
-        if this.upstream.is_some() && this.watch.poll_silent(cx).is_ready() {
-            this.close(Some(silent()));
+        if this.upstream.is_some() {
+            if let Poll::Ready(due) = this.watch.poll_due(cx) {
+                this.close(Some(overdue(due)));
+            }
         }
         if !this.out.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(this.take()))));
         }
         if this.upstream.is_some() { Poll::Pending } else { Poll::Ready(None) }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.upstream.is_none() && self.out.is_empty()
     }
 }
 
@@ -164,7 +173,11 @@ pub(super) fn broken(error: &dyn std::error::Error) -> ErrorInfo {
     truncated()
 }
 
-pub(super) fn silent() -> ErrorInfo {
+pub(super) fn overdue(due: Due) -> ErrorInfo {
+    if due == Due::End {
+        let message = "the answer took longer than `timeouts.total` allows: ask for less at once, or raise it";
+        return ErrorInfo::new(ErrorClass::Timeout, Str::from_static(message)).with_code("total_timeout");
+    }
     let message = "the provider fell silent in the middle of its answer: try again, or raise `timeouts.between_events`";
     ErrorInfo::new(ErrorClass::Timeout, Str::from_static(message)).with_code("stream_timeout")
 }

@@ -141,7 +141,12 @@ fn request(
     lane: &Lane,
 ) -> Result<Request<Body>, AttemptError> {
     let streamed = call.inspection.stream.is_some();
-    let path = face.path_for(&target.model, streamed);
+    let mut path = face.path_for(&target.model, streamed);
+    if matches!(lane, Lane::Native { .. }) && call.inspection.stream == Some(StreamForm::JsonArray) {
+        // The client reads an array, and gets the upstream's bytes: the upstream must write one.
+        let array = path.strip_suffix("?alt=sse").or_else(|| path.strip_suffix("&alt=sse")).map(str::to_owned);
+        path = array.map_or(path, std::borrow::Cow::Owned);
+    }
     let uri = match &path {
         std::borrow::Cow::Borrowed(path) => path.parse::<Uri>(),
         std::borrow::Cow::Owned(path) => path.parse::<Uri>(),

@@ -13,14 +13,25 @@ use tokio::time::{Instant, Sleep};
 pub(super) struct Watch {
     sleep: Pin<Box<Sleep>>,
     limit: Duration,
+    /// When it is over, however lively.
+    end: Instant,
     last: Instant,
+}
+
+/// Why a stream is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It has been silent for too long.
+    Silence,
+    /// The exchange has taken as long as it may in all.
+    End,
 }
 
 impl Watch {
     /// Starts to measure now.
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(super) fn new(limit: Duration, end: Instant) -> Self {
         let now = Instant::now();
-        Self { sleep: Box::pin(tokio::time::sleep_until(now + limit)), limit, last: now }
+        Self { sleep: Box::pin(tokio::time::sleep_until((now + limit).min(end))), limit, end, last: now }
     }
 
     /// There was a sign of life.
@@ -33,17 +44,21 @@ impl Watch {
         self.last
     }
 
-    /// Ready when it has been silent for the limit.
-    pub(super) fn poll_silent(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when it has been silent for the limit, or is over.
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
         loop {
             if self.sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            let due = self.last + self.limit;
-            if due <= Instant::now() {
-                return Poll::Ready(());
+            let now = Instant::now();
+            let silent = self.last + self.limit;
+            if self.end <= now {
+                return Poll::Ready(Due::End);
             }
-            self.sleep.as_mut().reset(due);
+            if silent <= now {
+                return Poll::Ready(Due::Silence);
+            }
+            self.sleep.as_mut().reset(silent.min(self.end));
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::wire::{ObjectWriter, Text};
+use super::wire::{Text, Writer};
 use crate::model::{ErrorClass, ErrorInfo, Str};
 
 #[derive(Deserialize)]
@@ -111,10 +111,10 @@ pub(super) fn encode(error: &ErrorInfo, request_id: &str) -> Bytes {
 
 /// Writes an error object.
 pub(super) fn push(out: &mut BytesMut, error: &ErrorInfo, request_id: Option<&str>) {
-    let mut body = ObjectWriter::of_type(out, "error");
-    let mut inner = ObjectWriter::of_type(body.key("error"), type_of(error.class));
+    let mut body = Writer::of_type(out, "error");
+    let mut inner = Writer::of_type(body.member("error"), type_of(error.class));
     inner.str("message", &error.message);
     inner.end();
-    body.opt_str("request_id", request_id);
+    body.maybe_str("request_id", request_id);
     body.end();
 }

@@ -8,7 +8,7 @@ use super::{
     blocks, error,
     finish::{self, Seen},
     usage::{WireTier, WireUsage, push_usage},
-    wire::{ListWriter, ObjectWriter, Text},
+    wire::{Text, Writer},
 };
 use crate::{
     dialects::{Reply, ResponseError},
@@ -75,7 +75,7 @@ pub(super) fn decode_part(body: &Str, raw: &RawValue) -> Part {
 pub(super) fn encode(response: &Response, reply: &Reply) -> Bytes {
     let mut out = BytesMut::with_capacity(1024);
     let id = if response.id.is_empty() { &reply.id } else { &response.id };
-    let mut message = ObjectWriter::begin(&mut out);
+    let mut message = Writer::object(&mut out);
     message.str("id", id);
     message.str("type", "message");
     message.str("role", "assistant");
@@ -84,7 +84,7 @@ pub(super) fn encode(response: &Response, reply: &Reply) -> Bytes {
     let unfinished = Finish::new(FinishReason::Other);
     // This dialect has one answer per response; requests for more are refused before they get here.
     let candidate = response.candidates.first();
-    let mut content = ListWriter::begin(message.key("content"));
+    let mut content = Writer::array(message.member("content"));
     for part in candidate.map(|candidate| candidate.parts.as_slice()).unwrap_or_default() {
         push_part(&mut content, part, reply, &mut seen);
     }
@@ -96,17 +96,17 @@ pub(super) fn encode(response: &Response, reply: &Reply) -> Bytes {
         None => message.raw("stop_sequence", "null"),
     }
     let usage = response.usage.unwrap_or_else(|| Usage { input_uncached: reply.input_estimate, ..Usage::default() });
-    push_usage(message.key("usage"), &usage, response.tier.as_deref());
+    push_usage(message.member("usage"), &usage, response.tier.as_deref());
     message.end();
     out.freeze()
 }
 
-fn push_part(content: &mut ListWriter<'_>, part: &Part, reply: &Reply, seen: &mut Seen) {
+fn push_part(content: &mut Writer<'_>, part: &Part, reply: &Reply, seen: &mut Seen) {
     match &part.content {
         PartContent::Text(text) | PartContent::Refusal(text) => {
             seen.refusal |= matches!(part.content, PartContent::Refusal(_));
             if !text.is_empty() {
-                push_text(content.item(), text, &part.citations, &reply.sealer);
+                push_text(content.element(), text, &part.citations, &reply.sealer);
             }
             push_carriers(content, &part.opaque, &reply.sealer);
         }
@@ -115,14 +115,14 @@ fn push_part(content: &mut ListWriter<'_>, part: &Part, reply: &Reply, seen: &mu
             seen.call = true;
             // State of a call travels in a thinking block before it, because calls have no field for it.
             push_carriers(content, &part.opaque, &reply.sealer);
-            push_call(content.item(), call);
+            push_call(content.element(), call);
         }
-        PartContent::ServerCall(call) if call.family == Family::Anthropic => push_server_call(content.item(), call),
+        PartContent::ServerCall(call) if call.family == Family::Anthropic => push_server_call(content.element(), call),
         PartContent::ServerResult(result) if result.family == Family::Anthropic => {
-            content.item().extend_from_slice(result.output.as_str().as_bytes());
+            content.element().extend_from_slice(result.output.as_str().as_bytes());
         }
         PartContent::Unknown { family: Family::Anthropic, raw } => {
-            content.item().extend_from_slice(raw.as_str().as_bytes());
+            content.element().extend_from_slice(raw.as_str().as_bytes());
         }
         // Answers hold no media in this dialect, and other vendors' own tools mean nothing to its clients.
         _ => {}
@@ -130,45 +130,45 @@ fn push_part(content: &mut ListWriter<'_>, part: &Part, reply: &Reply, seen: &mu
 }
 
 fn push_text(out: &mut BytesMut, text: &str, citations: &[Citation], sealer: &Sealer) {
-    let mut block = ObjectWriter::of_type(out, "text");
+    let mut block = Writer::of_type(out, "text");
     block.str("text", text);
     if citations.iter().any(is_citable) {
-        let mut list = ListWriter::begin(block.key("citations"));
+        let mut list = Writer::array(block.member("citations"));
         for citation in citations.iter().filter(|citation| is_citable(citation)) {
-            push_citation(list.item(), citation, sealer);
+            push_citation(list.element(), citation, sealer);
         }
         list.end();
     }
     block.end();
 }
 
-fn push_reasoning(content: &mut ListWriter<'_>, reasoning: &Reasoning, reply: &Reply) {
+fn push_reasoning(content: &mut Writer<'_>, reasoning: &Reasoning, reply: &Reply) {
     let text = reasoning.text.as_deref().filter(|_| reply.show_reasoning).unwrap_or_default();
     let mut text = Some(text);
     for opaque in &reasoning.opaque {
         if is_redacted(opaque) {
-            push_redacted(content.item(), &signature(opaque, &reply.sealer));
+            push_redacted(content.element(), &signature(opaque, &reply.sealer));
         } else {
-            push_thinking(content.item(), text.take().unwrap_or_default(), &signature(opaque, &reply.sealer));
+            push_thinking(content.element(), text.take().unwrap_or_default(), &signature(opaque, &reply.sealer));
         }
     }
     if let Some(text) = text.filter(|text| !text.is_empty()) {
-        push_thinking(content.item(), text, &no_state(&reply.sealer));
+        push_thinking(content.element(), text, &no_state(&reply.sealer));
     }
 }
 
 /// Opaque state that hangs on no thinking, each piece in an empty thinking block.
-fn push_carriers(content: &mut ListWriter<'_>, opaque: &[Opaque], sealer: &Sealer) {
+fn push_carriers(content: &mut Writer<'_>, opaque: &[Opaque], sealer: &Sealer) {
     for opaque in opaque {
-        push_thinking(content.item(), "", &signature(opaque, sealer));
+        push_thinking(content.element(), "", &signature(opaque, sealer));
     }
 }
 
 fn push_call(out: &mut BytesMut, call: &ToolCall) {
-    let mut block = ObjectWriter::of_type(out, "tool_use");
+    let mut block = Writer::of_type(out, "tool_use");
     block.str("id", &call.id);
     block.str("name", &call.name);
-    push_input(block.key("input"), call);
+    push_input(block.member("input"), call);
     block.end();
 }
 
@@ -176,7 +176,7 @@ fn push_call(out: &mut BytesMut, call: &ToolCall) {
 pub(super) fn push_input(out: &mut BytesMut, call: &ToolCall) -> bool {
     let args = call.args.trim();
     if call.kind == CallKind::Custom {
-        let mut object = ObjectWriter::begin(out);
+        let mut object = Writer::object(out);
         object.str("input", &call.args);
         object.end();
         return true;
@@ -189,7 +189,7 @@ pub(super) fn push_input(out: &mut BytesMut, call: &ToolCall) -> bool {
         out.extend_from_slice(args.as_bytes());
         return true;
     }
-    let mut object = ObjectWriter::begin(out);
+    let mut object = Writer::object(out);
     object.str("_raw", &call.args);
     object.end();
     false
@@ -197,7 +197,7 @@ pub(super) fn push_input(out: &mut BytesMut, call: &ToolCall) -> bool {
 
 /// Writes a thinking block.
 pub(super) fn push_thinking(out: &mut BytesMut, text: &str, signature: &str) {
-    let mut block = ObjectWriter::of_type(out, "thinking");
+    let mut block = Writer::of_type(out, "thinking");
     block.str("thinking", text);
     block.str("signature", signature);
     block.end();
@@ -205,14 +205,14 @@ pub(super) fn push_thinking(out: &mut BytesMut, text: &str, signature: &str) {
 
 /// Writes a block of withheld thinking.
 pub(super) fn push_redacted(out: &mut BytesMut, data: &str) {
-    let mut block = ObjectWriter::of_type(out, "redacted_thinking");
+    let mut block = Writer::of_type(out, "redacted_thinking");
     block.str("data", data);
     block.end();
 }
 
 /// Writes a call of a provider's tool.
 pub(super) fn push_server_call(out: &mut BytesMut, call: &ServerCall) {
-    let mut block = ObjectWriter::of_type(out, "server_tool_use");
+    let mut block = Writer::of_type(out, "server_tool_use");
     block.str("id", &call.id);
     block.str("name", &call.tool);
     block.raw("input", call.input.as_str());
@@ -231,7 +231,7 @@ pub(super) fn push_citation(out: &mut BytesMut, citation: &Citation, sealer: &Se
         out.extend_from_slice(raw.as_bytes());
         return;
     }
-    let mut object = ObjectWriter::of_type(out, "web_search_result_location");
+    let mut object = Writer::of_type(out, "web_search_result_location");
     object.str("cited_text", citation.quoted.as_deref().unwrap_or_default());
     object.str("url", citation.url.as_deref().unwrap_or_default());
     match citation.title.as_deref() {

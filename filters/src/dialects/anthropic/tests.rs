@@ -114,6 +114,11 @@ fn normal(value: &mut Value) {
             object.values_mut().for_each(normal);
         }
         Value::Array(items) => items.iter_mut().for_each(normal),
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64() {
+                *value = json!(float);
+            }
+        }
         _ => {}
     }
 }

@@ -5,7 +5,7 @@
 use bytes::BytesMut;
 use serde::{Deserialize, Deserializer, de};
 
-use super::wire::{ObjectWriter, Text};
+use super::wire::{Text, Writer};
 use crate::model::Usage;
 
 /// `usage` as it stands on the wire. In a stream it comes in pieces: a member that is present replaces what came
@@ -83,24 +83,24 @@ impl WireUsage {
 
 /// Writes `usage`.
 pub(super) fn push_usage(out: &mut BytesMut, usage: &Usage, tier: Option<&str>) {
-    let mut object = ObjectWriter::begin(out);
+    let mut object = Writer::object(out);
     object.u64("input_tokens", usage.input_uncached.saturating_add(usage.input_tool_prompt));
     object.u64("cache_creation_input_tokens", usage.cache_write());
     object.u64("cache_read_input_tokens", usage.input_cache_read);
     if usage.input_cache_write_5m > 0 || usage.input_cache_write_1h > 0 {
-        let mut lifetimes = ObjectWriter::begin(object.key("cache_creation"));
+        let mut lifetimes = Writer::object(object.member("cache_creation"));
         lifetimes.u64("ephemeral_5m_input_tokens", usage.input_cache_write_5m);
         lifetimes.u64("ephemeral_1h_input_tokens", usage.input_cache_write_1h);
         lifetimes.end();
     }
     object.u64("output_tokens", usage.output());
     if usage.output_reasoning > 0 {
-        let mut details = ObjectWriter::begin(object.key("output_tokens_details"));
+        let mut details = Writer::object(object.member("output_tokens_details"));
         details.u64("thinking_tokens", usage.output_reasoning);
         details.end();
     }
     // Other vendors' tier names are none of this member's values.
-    object.opt_str("service_tier", tier.filter(|tier| matches!(*tier, "standard" | "priority" | "batch")));
+    object.maybe_str("service_tier", tier.filter(|tier| matches!(*tier, "standard" | "priority" | "batch")));
     object.end();
 }
 

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::wire::{self, Pairs, Text, lend, lend_opt};
+use super::wire::{self, Pairs, Text, lend_opt, slice};
 use crate::model::{
     CallKind, Family, Media, MediaClass, MediaSource, Opaque, OpaqueKind, Part, PartContent, RawJson, Reasoning,
     ServerCall, ServerResult, Str, ToolCall,
@@ -38,7 +38,7 @@ impl Mint {
 
     fn or_new(&mut self, whole: &Str, id: Option<&Text<'_>>) -> Str {
         match id {
-            Some(id) if !id.0.is_empty() => lend(whole, &id.0),
+            Some(id) if !id.0.is_empty() => slice(whole, &id.0),
             _ => self.id(),
         }
     }
@@ -117,7 +117,7 @@ fn content(whole: &Str, raw: &RawValue, part: &wire::Part<'_>, mint: &mut Mint) 
         return Some(PartContent::ServerResult(ServerResult { id, tool, output, family: Family::Gemini }));
     }
     let text = match (&part.text, &part.thought_signature) {
-        (Some(text), _) => lend(whole, &text.0),
+        (Some(text), _) => slice(whole, &text.0),
         (None, Some(_)) => Str::new(),
         (None, None) => return None,
     };
@@ -133,7 +133,7 @@ pub(super) fn tool_call(whole: &Str, call: &wire::FunctionCall<'_>, mint: &mut M
         id: mint.or_new(whole, call.id.as_ref()),
         name: lend_opt(whole, call.name.as_ref()).unwrap_or_default(),
         kind: CallKind::Function,
-        args: call.args.map_or_else(|| Str::from_static("{}"), |args| lend(whole, args.get())),
+        args: call.args.map_or_else(|| Str::from_static("{}"), |args| slice(whole, args.get())),
     }
 }
 
@@ -149,10 +149,10 @@ fn server_tool(whole: &Str, raw: &RawValue, mint: &mut Mint) -> (Str, Str) {
 pub(super) fn media(whole: &Str, part: &wire::Part<'_>) -> Option<Media> {
     let (mime, source, name) = match (&part.inline_data, &part.file_data) {
         (Some(blob), _) => {
-            let data = standard_base64(&lend(whole, &blob.data.0));
+            let data = standard_base64(&slice(whole, &blob.data.0));
             (&blob.mime_type, MediaSource::Base64(data), &blob.display_name)
         }
-        (None, Some(file)) => (&file.mime_type, source_of(lend(whole, &file.file_uri.0)), &file.display_name),
+        (None, Some(file)) => (&file.mime_type, source_of(slice(whole, &file.file_uri.0)), &file.display_name),
         (None, None) => return None,
     };
     let mime = lend_opt(whole, mime.as_ref());
@@ -200,5 +200,5 @@ fn class_of(mime: Option<&str>, source: &MediaSource) -> MediaClass {
 
 /// A value as it was written.
 pub(super) fn raw_json(whole: &Str, raw: &RawValue) -> RawJson {
-    RawJson::from_checked(lend(whole, raw.get()))
+    RawJson::from_checked(slice(whole, raw.get()))
 }

@@ -7,26 +7,16 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
+    de::{Error, Visitor},
 };
 use serde_json::value::RawValue;
 
-use crate::model::Str;
+pub(super) use crate::json::{Text, slice};
+use crate::{json::Object, model::Str};
 
-/// Text, borrowed unless it has escapes. (`Option<Cow<str>>` alone would always copy.)
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-/// The part of `whole` that `text` is, or a copy of what had escapes.
-pub(super) fn lend(whole: &Str, text: &str) -> Str {
-    let outer = whole.as_bytes().as_ptr_range();
-    let inner = text.as_bytes().as_ptr_range();
-    if outer.start <= inner.start && inner.end <= outer.end { whole.slice_ref(text) } else { Str::from(text) }
-}
-
-/// As [`lend`], for an optional member.
+/// The part of `whole` that an optional member's text is.
 pub(super) fn lend_opt(whole: &Str, text: Option<&Text<'_>>) -> Option<Str> {
-    text.map(|text| lend(whole, &text.0))
+    text.map(|text| text.keep(whole))
 }
 
 /// The members of an object in their order, camel case.
@@ -42,23 +32,8 @@ impl<'a> Pairs<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Pairs<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some((Text(name), raw)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    pairs.push((camel(name), raw));
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Collect)
+        let Object(members) = Object::deserialize(deserializer)?;
+        Ok(Self(members.into_iter().map(|(name, raw)| (camel(name), raw)).collect()))
     }
 }
 

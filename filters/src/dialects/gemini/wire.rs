@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub(super) use super::scalar::{Int, Loose, Pairs, Real, Text, Word, lend, lend_opt, list};
+pub(super) use super::scalar::{Int, Loose, Pairs, Real, Text, Word, lend_opt, list, slice};
 
 /// `Content`.
 #[derive(Debug, Default, Deserialize)]

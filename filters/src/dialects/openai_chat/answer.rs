@@ -6,8 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     request::url_media,
-    wire::{ContentPart, ImageUrl, Source, Text, lenient},
-    write::Writer,
+    wire::{ContentPart, ImageUrl, Source, Text, Writer, lenient},
 };
 use crate::model::{
     Citation, Finish, FinishReason, Media, MediaClass, MediaSource, Part, PartContent, RawJson, Span, SpanUnit, Str,

@@ -7,10 +7,7 @@ use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{
-    wire::{Text, lenient},
-    write::Writer,
-};
+use super::wire::{Text, Writer, lenient};
 use crate::model::{ErrorClass, ErrorInfo, Str};
 
 /// The most of a body without structure that becomes a message.

@@ -20,7 +20,6 @@ mod stream;
 mod tests;
 mod usage;
 mod wire;
-mod write;
 
 use bytes::Bytes;
 

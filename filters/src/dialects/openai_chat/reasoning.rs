@@ -11,10 +11,7 @@
 
 use serde::Deserialize;
 
-use super::{
-    wire::{Count, Message, OneOrMany, Source, Text, lenient},
-    write::Writer,
-};
+use super::wire::{Count, Message, OneOrMany, Source, Text, Writer, lenient};
 use crate::{
     model::{Family, Opaque, OpaqueKind, Part, PartContent, Reasoning, Str},
     seal::Sealer,

@@ -8,8 +8,7 @@ use super::{
     reasoning::{self, Reader},
     request::{decode_call, legacy_call},
     usage,
-    wire::{Answer, Choice, ContentPart, Message, OneOrMany, Source, Text},
-    write::Writer,
+    wire::{Answer, Choice, ContentPart, Message, OneOrMany, Source, Text, Writer},
 };
 use crate::{
     dialects::{Reply, ResponseError},

@@ -4,10 +4,7 @@ use bytes::BytesMut;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{
-    wire::{Count, lenient},
-    write::Writer,
-};
+use super::wire::{Count, Writer, lenient};
 use crate::model::Usage;
 
 #[derive(Deserialize)]

@@ -13,7 +13,11 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::model::{RawJson, Str};
+pub(super) use crate::json::{Text, Writer};
+use crate::{
+    json::{keep_raw, slice},
+    model::{RawJson, Str},
+};
 
 /// The text that wire structs borrow from, to turn what they borrowed into shared slices of it.
 #[derive(Clone, Debug)]
@@ -30,58 +34,17 @@ impl Source {
 
     /// The text as a slice of the source; a copy only where JSON had an escape.
     pub(super) fn text(&self, text: &Text<'_>) -> Str {
-        match &text.0 {
-            Cow::Borrowed(text) => self.slice(text),
-            Cow::Owned(text) => Str::from(text.as_str()),
-        }
+        text.keep(&self.0)
     }
 
     /// The JSON of a value, as a slice of the source.
     pub(super) fn raw(&self, raw: &RawValue) -> RawJson {
-        RawJson::from_checked(self.slice(raw.get()))
+        keep_raw(&self.0, raw)
     }
 
     /// `text` as a shared slice. What does not stand in the source is copied.
     pub(super) fn slice(&self, text: &str) -> Str {
-        let (start, end) = (self.0.as_ptr().addr(), self.0.as_ptr().addr() + self.0.len());
-        let at = text.as_ptr().addr();
-        if at >= start && at + text.len() <= end { self.0.slice_ref(text) } else { Str::from(text) }
-    }
-}
-
-/// A JSON string, borrowed where it has no escapes. (`Cow` itself borrows only outside of `Option` and `Vec`.)
-#[derive(Clone, Debug, Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl Text<'_> {
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Texts;
-        impl<'de> Visitor<'de> for Texts {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Texts)
+        slice(&self.0, text)
     }
 }
 

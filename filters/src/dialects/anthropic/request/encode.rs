@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::{
     super::{
         profile::{Profile, Thinking},
-        wire::{ListWriter, ObjectWriter},
+        wire::Writer,
     },
     conversation::{self, Message, Piece},
     parts,
@@ -144,7 +144,7 @@ pub(in super::super) fn encode(request: &Request, target: &Target<'_>) -> Result
     };
     let plan = Plan::new(request, &profile, obstacles, &mut cx.losses);
     let mut out = BytesMut::with_capacity(4096);
-    let mut body = ObjectWriter::begin(&mut out);
+    let mut body = Writer::object(&mut out);
     body.str("model", target.model);
     push_options(&mut body, &plan, &mut cx);
     tools::push(&mut body, &mut cx)?;
@@ -207,7 +207,7 @@ fn note_drops(request: &Request, losses: &mut Losses) {
     }
 }
 
-fn push_options(body: &mut ObjectWriter<'_>, plan: &Plan, cx: &mut Cx<'_>) {
+fn push_options(body: &mut Writer<'_>, plan: &Plan, cx: &mut Cx<'_>) {
     let request = cx.request;
     body.u64("max_tokens", plan.max_tokens);
     if request.stream.is_some() {
@@ -221,7 +221,7 @@ fn push_options(body: &mut ObjectWriter<'_>, plan: &Plan, cx: &mut Cx<'_>) {
     }
     push_output_config(body, plan, cx);
     if let Some(user) = &request.identity.user {
-        let mut metadata = ObjectWriter::begin(body.key("metadata"));
+        let mut metadata = Writer::object(body.member("metadata"));
         metadata.str("user_id", user);
         metadata.end();
     }
@@ -234,7 +234,7 @@ fn push_options(body: &mut ObjectWriter<'_>, plan: &Plan, cx: &mut Cx<'_>) {
     push_extra(body, cx);
 }
 
-fn push_stops(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
+fn push_stops(body: &mut Writer<'_>, cx: &mut Cx<'_>) {
     let stops = &cx.request.limits.stop;
     if stops.iter().any(|stop| stop.trim().is_empty()) {
         cx.losses.drop(Field::Stop);
@@ -242,14 +242,14 @@ fn push_stops(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
     if stops.iter().all(|stop| stop.trim().is_empty()) {
         return;
     }
-    let mut list = ListWriter::begin(body.key("stop_sequences"));
+    let mut list = Writer::array(body.member("stop_sequences"));
     for stop in stops.iter().filter(|stop| !stop.trim().is_empty()) {
-        crate::json::push_str(list.item(), stop);
+        crate::json::push_str(list.element(), stop);
     }
     list.end();
 }
 
-fn push_output_config(body: &mut ObjectWriter<'_>, plan: &Plan, cx: &mut Cx<'_>) {
+fn push_output_config(body: &mut Writer<'_>, plan: &Plan, cx: &mut Cx<'_>) {
     let request = cx.request;
     let format = match &request.output.format {
         OutputFormat::JsonSchema { schema, .. } if cx.profile.structured => {
@@ -270,10 +270,10 @@ fn push_output_config(body: &mut ObjectWriter<'_>, plan: &Plan, cx: &mut Cx<'_>)
     if format.is_none() && plan.effort.is_none() && rest.is_none() {
         return;
     }
-    let mut config = ObjectWriter::begin(body.key("output_config"));
-    config.opt_str("effort", plan.effort.map(crate::model::Effort::as_str));
+    let mut config = Writer::object(body.member("output_config"));
+    config.maybe_str("effort", plan.effort.map(crate::model::Effort::as_str));
     if let Some(schema) = format {
-        let mut format = ObjectWriter::of_type(config.key("format"), "json_schema");
+        let mut format = Writer::of_type(config.member("format"), "json_schema");
         format.raw("schema", schema.as_str());
         format.end();
     }
@@ -287,7 +287,7 @@ fn own_extra(request: &Request) -> impl Iterator<Item = &(Str, RawJson)> {
     request.extra.iter().filter(|_| request.origin == Some(Family::Anthropic))
 }
 
-fn push_extra(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
+fn push_extra(body: &mut Writer<'_>, cx: &mut Cx<'_>) {
     for (name, raw) in own_extra(cx.request).filter(|(name, _)| *name != "output_config") {
         if let Some((_, beta)) = BETA_MEMBERS.iter().find(|(member, _)| *name == **member) {
             cx.beta(beta);
@@ -296,7 +296,7 @@ fn push_extra(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
     }
 }
 
-fn push_system(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
+fn push_system(body: &mut Writer<'_>, cx: &mut Cx<'_>) {
     let request = cx.request;
     let instruct = request.output.format == OutputFormat::JsonObject;
     let is_said = |part: &&Part| part.as_text().is_some_and(|text| !text.trim().is_empty());
@@ -306,7 +306,7 @@ fn push_system(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
     if !instruct && !request.system.iter().any(|part| is_said(&part)) {
         return;
     }
-    let mut list = ListWriter::begin(body.key("system"));
+    let mut list = Writer::array(body.member("system"));
     for part in request.system.iter().filter(is_said) {
         let text = part.as_text().map_or("", |text| text);
         parts::push_text(&mut list, text, part, cx);

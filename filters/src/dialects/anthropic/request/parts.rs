@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::{
     super::{
         response::{is_redacted, own_citation, push_input, push_redacted, push_server_call, push_thinking},
-        wire::{ListWriter, ObjectWriter},
+        wire::Writer,
     },
     conversation::{Message, Piece},
     encode::{Cx, call_id},
@@ -23,14 +23,10 @@ const IMAGES: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp"];
 const NO_RESULT: &str = "[no result recorded]";
 
 /// Writes `messages`.
-pub(super) fn push_messages(
-    body: &mut ObjectWriter<'_>,
-    messages: &[Message<'_>],
-    cx: &mut Cx<'_>,
-) -> Result<(), ErrorInfo> {
-    let mut list = ListWriter::begin(body.key("messages"));
+pub(super) fn push_messages(body: &mut Writer<'_>, messages: &[Message<'_>], cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+    let mut list = Writer::array(body.member("messages"));
     for message in messages {
-        let mut object = ObjectWriter::begin(list.item());
+        let mut object = Writer::object(list.element());
         let role = match message.role {
             Role::User => "user",
             Role::Assistant => "assistant",
@@ -40,7 +36,7 @@ pub(super) fn push_messages(
             }
         };
         object.str("role", role);
-        let mut content = ListWriter::begin(object.key("content"));
+        let mut content = Writer::array(object.member("content"));
         for piece in &message.pieces {
             match piece {
                 Piece::Unanswered(call) => push_unanswered(&mut content, call),
@@ -68,22 +64,22 @@ pub(super) fn can_cache(part: &Part) -> bool {
         }
 }
 
-fn push_part(content: &mut ListWriter<'_>, part: &Part, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+fn push_part(content: &mut Writer<'_>, part: &Part, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
     match &part.content {
         PartContent::Text(text) | PartContent::Refusal(text) => push_text(content, text, part, cx),
         PartContent::Media(media) => push_media(content, media, part, cx)?,
         PartContent::Reasoning(reasoning) => push_reasoning(content, reasoning),
         PartContent::ToolCall(call) => push_call(content, call, part, cx),
         PartContent::ToolResult(result) => push_result(content, result, part, cx)?,
-        PartContent::ServerCall(call) => push_server_call(content.item(), call),
+        PartContent::ServerCall(call) => push_server_call(content.element(), call),
         PartContent::ServerResult(result) => {
-            content.item().extend_from_slice(result.output.as_str().as_bytes());
+            content.element().extend_from_slice(result.output.as_str().as_bytes());
         }
         PartContent::Unknown { family: Family::Anthropic, raw } => {
             if raw.as_str().contains("\"container_upload\"") {
                 cx.beta(FILES);
             }
-            content.item().extend_from_slice(raw.as_str().as_bytes());
+            content.element().extend_from_slice(raw.as_str().as_bytes());
         }
         PartContent::Unknown { .. } => {
             let message = "a content part of this request does not exist at this model's provider, leave it out";
@@ -94,16 +90,16 @@ fn push_part(content: &mut ListWriter<'_>, part: &Part, cx: &mut Cx<'_>) -> Resu
 }
 
 /// Writes a text block of `system`.
-pub(super) fn push_text(content: &mut ListWriter<'_>, text: &str, part: &Part, cx: &mut Cx<'_>) {
-    let mut block = ObjectWriter::of_type(content.item(), "text");
+pub(super) fn push_text(content: &mut Writer<'_>, text: &str, part: &Part, cx: &mut Cx<'_>) {
+    let mut block = Writer::of_type(content.element(), "text");
     block.str("text", text);
     // Only the vendor's own citations go back: others' have no index that it accepts.
     let own = part.citations.iter().filter_map(|citation| sendable(citation, cx));
     let own: Vec<&str> = own.collect();
     if !own.is_empty() {
-        let mut list = ListWriter::begin(block.key("citations"));
+        let mut list = Writer::array(block.member("citations"));
         for citation in own {
-            list.item().extend_from_slice(citation.as_bytes());
+            list.element().extend_from_slice(citation.as_bytes());
         }
         list.end();
     }
@@ -118,7 +114,7 @@ fn sendable<'c>(citation: &'c Citation, cx: &Cx<'_>) -> Option<&'c str> {
     index.is_none_or(|index| cx.target.sealer.open(index).is_none()).then_some(raw)
 }
 
-fn cache(block: &mut ObjectWriter<'_>, part: &Part, cx: &mut Cx<'_>) {
+fn cache(block: &mut Writer<'_>, part: &Part, cx: &mut Cx<'_>) {
     let Some(point) = part.cache.as_ref().filter(|_| can_cache(part)) else { return };
     if cx.breakpoints.block() {
         push_cache(block, point);
@@ -127,22 +123,22 @@ fn cache(block: &mut ObjectWriter<'_>, part: &Part, cx: &mut Cx<'_>) {
     }
 }
 
-fn push_reasoning(content: &mut ListWriter<'_>, reasoning: &Reasoning) {
+fn push_reasoning(content: &mut Writer<'_>, reasoning: &Reasoning) {
     for opaque in &reasoning.opaque {
         if is_redacted(opaque) {
-            push_redacted(content.item(), &opaque.data);
+            push_redacted(content.element(), &opaque.data);
         } else {
-            push_thinking(content.item(), reasoning.text.as_deref().unwrap_or_default(), &opaque.data);
+            push_thinking(content.element(), reasoning.text.as_deref().unwrap_or_default(), &opaque.data);
         }
     }
 }
 
-fn push_call(content: &mut ListWriter<'_>, call: &ToolCall, part: &Part, cx: &mut Cx<'_>) {
+fn push_call(content: &mut Writer<'_>, call: &ToolCall, part: &Part, cx: &mut Cx<'_>) {
     let name = cx.tool_name(&call.name);
-    let mut block = ObjectWriter::of_type(content.item(), "tool_use");
+    let mut block = Writer::of_type(content.element(), "tool_use");
     block.str("id", &call_id(&call.id));
     block.str("name", &name);
-    if !push_input(block.key("input"), call) {
+    if !push_input(block.member("input"), call) {
         cx.losses.approx(Field::ToolArguments);
     }
     if call.kind == CallKind::Custom {
@@ -152,25 +148,20 @@ fn push_call(content: &mut ListWriter<'_>, call: &ToolCall, part: &Part, cx: &mu
     block.end();
 }
 
-fn push_unanswered(content: &mut ListWriter<'_>, call: &Str) {
-    let mut block = ObjectWriter::of_type(content.item(), "tool_result");
+fn push_unanswered(content: &mut Writer<'_>, call: &Str) {
+    let mut block = Writer::of_type(content.element(), "tool_result");
     block.str("tool_use_id", &call_id(call));
     block.str("content", NO_RESULT);
     block.bool("is_error", true);
     block.end();
 }
 
-fn push_result(
-    content: &mut ListWriter<'_>,
-    result: &ToolResult,
-    part: &Part,
-    cx: &mut Cx<'_>,
-) -> Result<(), ErrorInfo> {
-    let mut block = ObjectWriter::of_type(content.item(), "tool_result");
+fn push_result(content: &mut Writer<'_>, result: &ToolResult, part: &Part, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+    let mut block = Writer::of_type(content.element(), "tool_result");
     block.str("tool_use_id", &call_id(&result.call));
     let is_said = |part: &&Part| part.as_text().is_none_or(|text| !text.trim().is_empty());
     if result.parts.iter().any(|part| is_said(&part)) {
-        let mut list = ListWriter::begin(block.key("content"));
+        let mut list = Writer::array(block.member("content"));
         for part in result.parts.iter().filter(is_said) {
             let plain = Part { cache: None, ..part.clone() };
             push_part(&mut list, &plain, cx)?;
@@ -190,7 +181,7 @@ fn push_result(
 /// The beta of the file store.
 const FILES: &str = "files-api-2025-04-14";
 
-fn push_media(content: &mut ListWriter<'_>, media: &Media, part: &Part, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+fn push_media(content: &mut Writer<'_>, media: &Media, part: &Part, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
     let kind = match media.class {
         MediaClass::Image => "image",
         MediaClass::Document => "document",
@@ -200,11 +191,11 @@ fn push_media(content: &mut ListWriter<'_>, media: &Media, part: &Part, cx: &mut
     if media.detail.is_some() {
         cx.losses.drop(Field::ImageDetail);
     }
-    let mut block = ObjectWriter::of_type(content.item(), kind);
+    let mut block = Writer::of_type(content.element(), kind);
     push_source(&mut block, media, cx)?;
     if media.class == MediaClass::Document {
-        block.opt_str("title", media.title.as_deref().or(media.name.as_deref()));
-        block.opt_str("context", media.context.as_deref());
+        block.maybe_str("title", media.title.as_deref().or(media.name.as_deref()));
+        block.maybe_str("context", media.context.as_deref());
     }
     cache(&mut block, part, cx);
     block.end();
@@ -215,26 +206,26 @@ fn refused(what: &str, advice: &str) -> ErrorInfo {
     ErrorInfo::invalid("messages", format!("this model's provider takes no {what}, {advice}"))
 }
 
-fn push_source(block: &mut ObjectWriter<'_>, media: &Media, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+fn push_source(block: &mut Writer<'_>, media: &Media, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
     match &media.source {
         MediaSource::Base64(data) => push_inline(block, media, data)?,
         MediaSource::Bytes(bytes) => push_inline(block, media, &STANDARD.encode(bytes))?,
         MediaSource::Url(url) => {
-            let mut source = ObjectWriter::of_type(block.key("source"), "url");
+            let mut source = Writer::of_type(block.member("source"), "url");
             source.str("url", url);
             source.end();
         }
         MediaSource::File { family: Family::Anthropic, id } => {
             cx.beta(FILES);
-            let mut source = ObjectWriter::of_type(block.key("source"), "file");
+            let mut source = Writer::of_type(block.member("source"), "file");
             source.str("file_id", id);
             source.end();
         }
         MediaSource::File { .. } => return Err(refused("file ids of another provider", "send the content inline")),
         MediaSource::Text(text) if media.class == MediaClass::Document => push_plain(block, text),
         MediaSource::Parts(parts) if media.class == MediaClass::Document => {
-            let mut source = ObjectWriter::of_type(block.key("source"), "content");
-            let mut list = ListWriter::begin(source.key("content"));
+            let mut source = Writer::of_type(block.member("source"), "content");
+            let mut list = Writer::array(source.member("content"));
             for part in parts {
                 push_part(&mut list, &Part { cache: None, ..part.clone() }, cx)?;
             }
@@ -248,15 +239,15 @@ fn push_source(block: &mut ObjectWriter<'_>, media: &Media, cx: &mut Cx<'_>) -> 
     Ok(())
 }
 
-fn push_plain(block: &mut ObjectWriter<'_>, text: &str) {
-    let mut source = ObjectWriter::of_type(block.key("source"), "text");
+fn push_plain(block: &mut Writer<'_>, text: &str) {
+    let mut source = Writer::of_type(block.member("source"), "text");
     source.str("media_type", "text/plain");
     source.str("data", text);
     source.end();
 }
 
 /// Content that stands in the request. Plain text documents are not sent as base64 on this wire.
-fn push_inline(block: &mut ObjectWriter<'_>, media: &Media, data: &str) -> Result<(), ErrorInfo> {
+fn push_inline(block: &mut Writer<'_>, media: &Media, data: &str) -> Result<(), ErrorInfo> {
     let mime = media.mime.as_deref().unwrap_or(match media.class {
         MediaClass::Document => "application/pdf",
         _ => "image/png",
@@ -273,7 +264,7 @@ fn push_inline(block: &mut ObjectWriter<'_>, media: &Media, data: &str) -> Resul
         push_plain(block, &text);
         return Ok(());
     }
-    let mut source = ObjectWriter::of_type(block.key("source"), "base64");
+    let mut source = Writer::of_type(block.member("source"), "base64");
     source.str("media_type", mime);
     source.str("data", data);
     source.end();

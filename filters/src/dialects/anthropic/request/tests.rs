@@ -235,7 +235,7 @@ fn hints_without_a_place_are_reported() {
     request.origin = Some(Family::OpenAi);
     let encoded = encode_for("claude-sonnet-4-5", &request).expect("it can be carried");
     let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
-    assert_eq!((&body["temperature"], &body["stop_sequences"]), (&json!(1.0), &json!(["END"])));
+    assert_eq!((&body["temperature"], &body["stop_sequences"]), (&json!(1), &json!(["END"])));
     assert_eq!(body.get("seed2"), None, "members of another family stay out");
     let mut losses: Vec<_> = encoded.losses.iter().map(|loss| (loss.field, loss.level)).collect();
     losses.sort_by_key(|(field, _)| format!("{field:?}"));

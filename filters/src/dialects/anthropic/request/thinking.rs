@@ -4,7 +4,7 @@ use bytes::BytesMut;
 
 use super::super::{
     profile::{Off, Profile, SamplingRule, Thinking},
-    wire::ObjectWriter,
+    wire::Writer,
 };
 use crate::model::{Display, Effort, Field, Losses, ReasoningMode, Request};
 
@@ -158,16 +158,16 @@ impl Plan {
     }
 
     /// Writes `thinking`.
-    pub(super) fn push_thinking(&self, body: &mut ObjectWriter<'_>, request: &Request, losses: &mut Losses) {
+    pub(super) fn push_thinking(&self, body: &mut Writer<'_>, request: &Request, losses: &mut Losses) {
         let Some(mode) = self.mode else { return };
         let display = request.reasoning.display.filter(|_| self.thinks());
-        let out: &mut BytesMut = body.key("thinking");
+        let out: &mut BytesMut = body.member("thinking");
         let mut object = match mode {
-            Mode::Disabled => ObjectWriter::of_type(out, "disabled"),
-            Mode::BetweenTools => ObjectWriter::of_type(out, "between_tools"),
-            Mode::Adaptive => ObjectWriter::of_type(out, "adaptive"),
+            Mode::Disabled => Writer::of_type(out, "disabled"),
+            Mode::BetweenTools => Writer::of_type(out, "between_tools"),
+            Mode::Adaptive => Writer::of_type(out, "adaptive"),
             Mode::Budget(budget) => {
-                let mut object = ObjectWriter::of_type(out, "enabled");
+                let mut object = Writer::of_type(out, "enabled");
                 object.u64("budget_tokens", budget);
                 object
             }
@@ -187,7 +187,7 @@ impl Plan {
     /// Writes the sampling parameters that may go along.
     pub(super) fn push_sampling(
         &self,
-        body: &mut ObjectWriter<'_>,
+        body: &mut Writer<'_>,
         request: &Request,
         profile: &Profile,
         losses: &mut Losses,

@@ -3,10 +3,7 @@
 use bytes::BytesMut;
 use serde_json::{Map, Value};
 
-use super::{
-    super::wire::{ListWriter, ObjectWriter},
-    encode::Cx,
-};
+use super::{super::wire::Writer, encode::Cx};
 use crate::{
     model::{CachePoint, ErrorInfo, Family, Field, Losses, OutputFormat, RawJson, Str, Tool, ToolChoice},
     schema::{SchemaTarget, fit},
@@ -29,18 +26,18 @@ const EQUALS: &[(&[&str], &str)] = &[
 ];
 
 /// Writes `tools` and `tool_choice`.
-pub(super) fn push(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+pub(super) fn push(body: &mut Writer<'_>, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
     let request = cx.request;
     if request.tools.is_empty() && cx.json_tool.is_none() {
         return Ok(());
     }
-    let mut list = ListWriter::begin(body.key("tools"));
+    let mut list = Writer::array(body.member("tools"));
     for tool in request.tools.iter().filter(|tool| is_offered(tool, &request.tool_choice)) {
         push_tool(&mut list, tool, cx)?;
     }
     if let (Some(name), OutputFormat::JsonSchema { description, schema, .. }) = (&cx.json_tool, &request.output.format)
     {
-        let mut object = ObjectWriter::begin(list.item());
+        let mut object = Writer::object(list.element());
         object.str("name", name);
         let description = description.as_deref().unwrap_or("Give the final answer by calling this tool.");
         object.str("description", description);
@@ -89,13 +86,13 @@ fn is_offered(tool: &Tool, choice: &ToolChoice) -> bool {
     }
 }
 
-fn push_tool(list: &mut ListWriter<'_>, tool: &Tool, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
+fn push_tool(list: &mut Writer<'_>, tool: &Tool, cx: &mut Cx<'_>) -> Result<(), ErrorInfo> {
     match tool {
         Tool::Function { name, description, schema, strict, cache } => {
             let name = cx.tool_name(name);
-            let mut object = ObjectWriter::begin(list.item());
+            let mut object = Writer::object(list.element());
             object.str("name", &name);
-            object.opt_str("description", description.as_deref());
+            object.maybe_str("description", description.as_deref());
             let strict = strict.unwrap_or_default();
             let schema = schema.as_ref().map(|schema| {
                 let fitted = if strict { fit(schema, SchemaTarget::Anthropic) } else { unfitted(schema) };
@@ -123,14 +120,14 @@ fn push_tool(list: &mut ListWriter<'_>, tool: &Tool, cx: &mut Cx<'_>) -> Result<
         Tool::Custom { name, description, format } => {
             cx.losses.approx(Field::CustomTool);
             let name = cx.tool_name(name);
-            let mut object = ObjectWriter::begin(list.item());
+            let mut object = Writer::object(list.element());
             object.str("name", &name);
-            object.opt_str("description", description.as_deref());
-            push_free_schema(object.key("input_schema"), format.as_ref());
+            object.maybe_str("description", description.as_deref());
+            push_free_schema(object.member("input_schema"), format.as_ref());
             object.end();
         }
         Tool::Server { family: Family::Anthropic, raw, .. } => {
-            list.item().extend_from_slice(raw.as_str().as_bytes());
+            list.element().extend_from_slice(raw.as_str().as_bytes());
         }
         Tool::Server { kind, .. } => {
             let equal = EQUALS.iter().find(|(kinds, _)| kinds.contains(&&**kind));
@@ -139,7 +136,7 @@ fn push_tool(list: &mut ListWriter<'_>, tool: &Tool, cx: &mut Cx<'_>) -> Result<
                 return Err(ErrorInfo::invalid("tools", message));
             };
             cx.losses.approx(Field::ServerTool);
-            list.item().extend_from_slice(tool.as_bytes());
+            list.element().extend_from_slice(tool.as_bytes());
         }
     }
     Ok(())
@@ -151,17 +148,17 @@ fn unfitted(schema: &RawJson) -> crate::schema::Fitted {
 
 /// The schema of a tool that takes free text: one string, whose description holds the grammar.
 fn push_free_schema(out: &mut BytesMut, format: Option<&RawJson>) {
-    let mut schema = ObjectWriter::of_type(out, "object");
-    let mut properties = ObjectWriter::begin(schema.key("properties"));
-    let mut input = ObjectWriter::of_type(properties.key("input"), "string");
-    input.opt_str("description", format.map(RawJson::as_str));
+    let mut schema = Writer::of_type(out, "object");
+    let mut properties = Writer::object(schema.member("properties"));
+    let mut input = Writer::of_type(properties.member("input"), "string");
+    input.maybe_str("description", format.map(RawJson::as_str));
     input.end();
     properties.end();
     schema.raw("required", r#"["input"]"#);
     schema.end();
 }
 
-fn push_choice(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
+fn push_choice(body: &mut Writer<'_>, cx: &mut Cx<'_>) {
     let parallel = cx.request.parallel_tools;
     let (mut kind, mut name) = match &cx.request.tool_choice {
         ToolChoice::Unset if parallel == Some(false) => ("auto", None),
@@ -192,8 +189,8 @@ fn push_choice(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
         return;
     }
     let name = name.map(|name| cx.tool_name(&name));
-    let mut object = ObjectWriter::of_type(body.key("tool_choice"), kind);
-    object.opt_str("name", name.as_deref());
+    let mut object = Writer::of_type(body.member("tool_choice"), kind);
+    object.maybe_str("name", name.as_deref());
     if let Some(parallel) = parallel.filter(|_| kind != "none") {
         object.bool("disable_parallel_tool_use", !parallel);
     }
@@ -201,9 +198,9 @@ fn push_choice(body: &mut ObjectWriter<'_>, cx: &mut Cx<'_>) {
 }
 
 /// Writes a cache breakpoint.
-pub(super) fn push_cache(object: &mut ObjectWriter<'_>, cache: &CachePoint) {
-    let mut control = ObjectWriter::of_type(object.key("cache_control"), "ephemeral");
-    control.opt_str("ttl", cache.ttl.as_deref().filter(|ttl| matches!(*ttl, "5m" | "1h")));
+pub(super) fn push_cache(object: &mut Writer<'_>, cache: &CachePoint) {
+    let mut control = Writer::of_type(object.member("cache_control"), "ephemeral");
+    control.maybe_str("ttl", cache.ttl.as_deref().filter(|ttl| matches!(*ttl, "5m" | "1h")));
     control.end();
 }
 

@@ -36,7 +36,7 @@ enum Phase {
 }
 
 /// Reads one stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in super::super) struct Decoder {
     reader: SseReader,
     phase: Phase,
@@ -47,23 +47,6 @@ pub(in super::super) struct Decoder {
     stop_sequence: Option<Str>,
     saw_call: bool,
     template: Template,
-}
-
-impl Default for Decoder {
-    fn default() -> Self {
-        Self {
-            reader: SseReader::default(),
-            phase: Phase::default(),
-            open: Vec::new(),
-            next_key: 0,
-            usage: WireUsage::default(),
-            stop_reason: None,
-            stop_sequence: None,
-            saw_call: false,
-            // The vendor pads with blanks only.
-            template: Template::new(Varying::default()),
-        }
-    }
 }
 
 impl StreamDecoder for Decoder {
@@ -227,7 +210,8 @@ impl Decoder {
     fn text(&mut self, data: &Str, part: PartKey, text: Option<Text<'_>>, events: &mut Vec<Event>) {
         let Some(text) = text else { return };
         self.template.keep_only(part);
-        self.template.learn(data, &text.0, part);
+        // The vendor pads with blanks only.
+        self.template.learn(data, &text.0, part, &Varying::default());
         push_text(part, text.keep(data), events);
     }
 

@@ -13,7 +13,7 @@ use super::{
         response::{
             is_citable, is_redacted, no_state, push_citation, push_redacted, push_server_call, push_thinking, signature,
         },
-        wire::ObjectWriter,
+        wire::Writer,
     },
     frame::{Blocks, PING, push_event, push_message_end, push_message_start},
 };
@@ -271,7 +271,7 @@ impl Encoder {
             Block::FreeCall { call, text } => {
                 self.start_call(&call, out);
                 let mut args = BytesMut::new();
-                let mut object = ObjectWriter::begin(&mut args);
+                let mut object = Writer::object(&mut args);
                 object.str("input", &text);
                 object.end();
                 if let Ok(args) = Str::try_from(args.freeze()) {
@@ -337,7 +337,7 @@ impl Encoder {
 
     fn start_call(&mut self, call: &ToolCall, out: &mut BytesMut) {
         self.blocks.start(out, |out| {
-            let mut block = ObjectWriter::of_type(out, "tool_use");
+            let mut block = Writer::of_type(out, "tool_use");
             block.str("id", &call.id);
             block.str("name", &call.name);
             block.raw("input", "{}");

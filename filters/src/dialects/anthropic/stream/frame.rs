@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::super::{usage::push_usage, wire::ObjectWriter};
+use super::super::{usage::push_usage, wire::Writer};
 use crate::{json, model::Usage};
 
 /// The keepalive event.
@@ -42,10 +42,10 @@ impl Blocks {
     /// Writes a `citations_delta`.
     pub(super) fn citation(&self, out: &mut BytesMut, citation: impl FnOnce(&mut BytesMut)) {
         push_event(out, "content_block_delta", |out| {
-            let mut event = ObjectWriter::of_type(out, "content_block_delta");
+            let mut event = Writer::of_type(out, "content_block_delta");
             event.u64("index", self.next - 1);
-            let mut delta = ObjectWriter::of_type(event.key("delta"), "citations_delta");
-            citation(delta.key("citation"));
+            let mut delta = Writer::of_type(event.member("delta"), "citations_delta");
+            citation(delta.member("citation"));
             delta.end();
             event.end();
         });
@@ -56,9 +56,9 @@ impl Blocks {
         let index = self.next;
         self.next += 1;
         push_event(out, "content_block_start", |out| {
-            let mut event = ObjectWriter::of_type(out, "content_block_start");
+            let mut event = Writer::of_type(out, "content_block_start");
             event.u64("index", index);
-            block(event.key("content_block"));
+            block(event.member("content_block"));
             event.end();
         });
     }
@@ -66,7 +66,7 @@ impl Blocks {
     /// Closes the open block.
     pub(super) fn stop(&mut self, out: &mut BytesMut) {
         push_event(out, "content_block_stop", |out| {
-            let mut event = ObjectWriter::of_type(out, "content_block_stop");
+            let mut event = Writer::of_type(out, "content_block_stop");
             event.u64("index", self.next - 1);
             event.end();
         });
@@ -104,8 +104,8 @@ pub(super) fn push_event(out: &mut BytesMut, name: &str, data: impl FnOnce(&mut 
 /// Writes `message_start`: an answer that has no content yet.
 pub(super) fn push_message_start(out: &mut BytesMut, id: &str, model: &str, usage: &Usage) {
     push_event(out, "message_start", |out| {
-        let mut event = ObjectWriter::of_type(out, "message_start");
-        let mut message = ObjectWriter::begin(event.key("message"));
+        let mut event = Writer::of_type(out, "message_start");
+        let mut message = Writer::object(event.member("message"));
         message.str("id", id);
         message.str("type", "message");
         message.str("role", "assistant");
@@ -113,7 +113,7 @@ pub(super) fn push_message_start(out: &mut BytesMut, id: &str, model: &str, usag
         message.raw("content", "[]");
         message.raw("stop_reason", "null");
         message.raw("stop_sequence", "null");
-        push_usage(message.key("usage"), usage, None);
+        push_usage(message.member("usage"), usage, None);
         message.end();
         event.end();
     });
@@ -122,8 +122,8 @@ pub(super) fn push_message_start(out: &mut BytesMut, id: &str, model: &str, usag
 /// Writes `message_delta` and `message_stop`.
 pub(super) fn push_message_end(out: &mut BytesMut, reason: &str, sequence: Option<&str>, usage: Option<&Usage>) {
     push_event(out, "message_delta", |out| {
-        let mut event = ObjectWriter::of_type(out, "message_delta");
-        let mut delta = ObjectWriter::begin(event.key("delta"));
+        let mut event = Writer::of_type(out, "message_delta");
+        let mut delta = Writer::object(event.member("delta"));
         delta.str("stop_reason", reason);
         match sequence {
             Some(sequence) => delta.str("stop_sequence", sequence),
@@ -131,7 +131,7 @@ pub(super) fn push_message_end(out: &mut BytesMut, reason: &str, sequence: Optio
         }
         delta.end();
         match usage {
-            Some(usage) => push_usage(event.key("usage"), usage, None),
+            Some(usage) => push_usage(event.member("usage"), usage, None),
             // Clients need the member; the input was estimated in `message_start` and is not repeated.
             None => event.raw("usage", r#"{"output_tokens":0}"#),
         }

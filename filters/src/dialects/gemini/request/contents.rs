@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::decode::{parse, turn};
 use crate::dialects::gemini::{
     parts::{self, Mint, raw_json},
-    wire::{self, Pairs, Text, lend, lend_opt, list},
+    wire::{self, Pairs, Text, lend_opt, list, slice},
 };
 use crate::model::{ErrorInfo, Part, PartContent, RawJson, Role, Str, ToolResult, Turn};
 
@@ -35,7 +35,7 @@ pub(super) fn decode_system(whole: &Str, raw: &RawValue) -> Result<Vec<Part>, Er
     let pointer = "/systemInstruction";
     if raw.get().starts_with('"') {
         let text: Text<'_> = parse(pointer, raw.get())?;
-        return Ok(vec![Part::text(lend(whole, &text.0))]);
+        return Ok(vec![Part::text(slice(whole, &text.0))]);
     }
     let content: wire::Content<'_> = parse(pointer, raw.get())?;
     let mut reader = Reader { whole, mint: Mint::default(), open: Vec::new() };
@@ -135,15 +135,15 @@ impl Reader<'_> {
 
     /// What a result says as text, and whether it is an error. SDKs wrap plain results in `result` or `output`.
     fn outcome(&self, raw: &RawValue, pairs: &Pairs<'_>) -> (Str, bool) {
-        let [(name, value)] = pairs.0.as_slice() else { return (lend(self.whole, raw.get()), false) };
+        let [(name, value)] = pairs.0.as_slice() else { return (slice(self.whole, raw.get()), false) };
         let text = || match serde_json::from_str::<Text<'_>>(value.get()) {
-            Ok(text) => lend(self.whole, &text.0),
-            Err(_) => lend(self.whole, value.get()),
+            Ok(text) => slice(self.whole, &text.0),
+            Err(_) => slice(self.whole, value.get()),
         };
         match name.as_ref() {
             "result" | "output" => (text(), false),
             "error" => (text(), true),
-            _ => (lend(self.whole, raw.get()), false),
+            _ => (slice(self.whole, raw.get()), false),
         }
     }
 }

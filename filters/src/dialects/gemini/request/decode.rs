@@ -9,7 +9,7 @@ use super::{contents, settings, tools};
 use crate::dialects::gemini::{
     inspect,
     parts::raw_json,
-    wire::{Pairs, Text, lend},
+    wire::{Pairs, Text, slice},
 };
 use crate::{
     dialects::CallHead,
@@ -70,7 +70,7 @@ pub(super) fn parse<'a, T: serde::Deserialize<'a>>(pointer: &str, json: &'a str)
 
 /// A string member.
 pub(super) fn text(pointer: &str, whole: &Str, raw: &RawValue) -> Result<Str, ErrorInfo> {
-    parse::<Text<'_>>(pointer, raw.get()).map(|text| lend(whole, &text.0))
+    parse::<Text<'_>>(pointer, raw.get()).map(|text| slice(whole, &text.0))
 }
 
 /// Keeps members that no field holds under the name of the object that they stand in.

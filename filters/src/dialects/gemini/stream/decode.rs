@@ -12,18 +12,18 @@ use crate::dialects::gemini::{
 };
 use crate::{
     dialects::StreamDecoder,
-    model::{Delta, ErrorClass, ErrorInfo, Event, FilterError, Finish, FinishReason, PartKey, Start, Str, Usage},
+    model::{
+        Delta, ErrorClass, ErrorInfo, Event, FilterError, Finish, FinishReason, MAX_CANDIDATES, PartKey, Start, Str,
+        Usage,
+    },
     stream::{Template, Varying},
 };
 
 /// How the names of running token counts end.
 const VARYING: Varying = Varying { strings: &[], numbers: &["okenCount\":"] };
 
-/// Candidates beyond this are nonsense, not answers.
-const MAX_CANDIDATES: usize = 64;
-
 /// The state of one stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Decoder {
     frames: Frames,
     phase: Phase,
@@ -36,22 +36,6 @@ pub(crate) struct Decoder {
     counted: Option<Str>,
     usage: Option<Usage>,
     template: Template,
-}
-
-impl Default for Decoder {
-    fn default() -> Self {
-        Self {
-            frames: Frames::default(),
-            phase: Phase::default(),
-            mint: parts::Mint::default(),
-            next_key: 0,
-            candidates: Vec::new(),
-            block: None,
-            counted: None,
-            usage: None,
-            template: Template::new(VARYING),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,11 +133,10 @@ impl Decoder {
         candidate: &wire::Candidate<'_>,
         events: &mut Vec<Event>,
     ) -> Result<(), FilterError> {
-        let index = candidate.index.map_or(Some(at), |index| usize::try_from(index.0).ok());
+        let index = candidate.index.map_or_else(|| u32::try_from(at).ok(), |index| u32::try_from(index.0).ok());
         let index = index.filter(|index| *index < MAX_CANDIDATES);
         let index =
             index.ok_or_else(|| FilterError::malformed("Gemini stream", &"a candidate's index is out of range"))?;
-        let index = u32::try_from(index).unwrap_or(u32::MAX);
         if !self.candidates.iter().any(|track| track.index == index) {
             self.candidates.push(Track { index, ..Track::default() });
         }
@@ -186,7 +169,7 @@ impl Decoder {
             return;
         };
         self.template.keep_only(part);
-        self.template.learn(whole, text, part);
+        self.template.learn(whole, text, part, &VARYING);
     }
 
     /// The one part of an event that is nothing but more of an open part.

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::partial::PartialArgs;
 use crate::dialects::gemini::{
     parts,
-    wire::{self, lend},
+    wire::{self, slice},
 };
 use crate::model::{Citation, Delta, Event, Finish, PartKey, PartKind, PartStart, Str, ToolCall};
 
@@ -62,7 +62,7 @@ impl Lane<'_> {
             && part.tool_call.is_none()
             && part.tool_response.is_none();
         if is_text {
-            let text = part.text.as_ref().map(|text| lend(self.whole, &text.0)).unwrap_or_default();
+            let text = part.text.as_ref().map(|text| slice(self.whole, &text.0)).unwrap_or_default();
             self.text(text, part.thought == Some(true), part);
         } else if let Some(whole) = parts::decode(self.whole, raw, part, self.mint) {
             self.close_open();

@@ -20,7 +20,7 @@ use bytes::BytesMut;
 use super::{
     super::{
         profile::{self, Profile},
-        write::Writer,
+        wire::Writer,
     },
     history,
 };

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::BytesMut;
 
-use super::super::write::Writer;
+use super::super::wire::Writer;
 use crate::{
     json::push_raw_str,
     model::{ErrorInfo, Family, Media, MediaClass, MediaSource, Str},

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{
-    super::{answer::hex, write::Writer},
+    super::{answer::hex, wire::Writer},
     encode::Encoder,
 };
 use crate::{

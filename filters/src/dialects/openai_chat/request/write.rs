@@ -3,7 +3,7 @@
 use super::{
     super::{
         reasoning::{self, Reader},
-        write::Writer,
+        wire::Writer,
     },
     encode::Encoder,
     history::Message,

@@ -23,23 +23,12 @@ use crate::{
 const VARYING: Varying = Varying { strings: &[r#""obfuscation":""#, r#","p":""#], numbers: &[] };
 
 /// Reads one stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in super::super) struct Decoder {
     reader: SseReader,
     state: State,
     template: Template,
     parser: Parser,
-}
-
-impl Default for Decoder {
-    fn default() -> Self {
-        Self {
-            reader: SseReader::default(),
-            state: State::default(),
-            template: Template::new(VARYING),
-            parser: Parser::default(),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,7 +106,7 @@ impl Decoder {
         }
         self.parser.answer(answer, &source, events)?;
         if let Some([Event::Delta { part, delta: Delta::Text(text) }]) = events.get(before..) {
-            self.template.learn(data, text, *part);
+            self.template.learn(data, text, *part, &VARYING);
         }
         Ok(())
     }

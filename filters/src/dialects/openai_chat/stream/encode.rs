@@ -14,7 +14,7 @@ use crate::{
             error,
             reasoning::{self, Reader},
             usage,
-            write::Writer,
+            wire::Writer,
         },
     },
     json::{push_raw_str, push_str, push_u64},

@@ -13,13 +13,10 @@ use crate::{
         wire::{Answer, Call, Choice, Function, Message, OneOrMany, Source},
     },
     model::{
-        Delta, ErrorClass, ErrorInfo, Event, FilterError, OpaqueKind, PartKey, PartKind, PartStart, RawJson, Start,
-        Str, ToolCall,
+        Delta, ErrorClass, ErrorInfo, Event, FilterError, MAX_CANDIDATES, OpaqueKind, PartKey, PartKind, PartStart,
+        RawJson, Start, Str, ToolCall,
     },
 };
-
-/// The most candidates that any vendor gives. It bounds what a broken index can cost.
-const MAX_CANDIDATES: u64 = 128;
 
 /// What the chunks so far amount to.
 #[derive(Debug, Default)]
@@ -107,7 +104,7 @@ impl Parser {
         events: &mut Vec<Event>,
     ) -> Result<(), FilterError> {
         let index = choice.index.map_or(position, |index| index.0);
-        let Some(index) = u32::try_from(index).ok().filter(|_| index < MAX_CANDIDATES) else {
+        let Some(index) = u32::try_from(index).ok().filter(|index| *index < MAX_CANDIDATES) else {
             return Err(FilterError::malformed("chat completion chunk", &"a choice's index is too large"));
         };
         let at = self.candidates.iter().position(|candidate| candidate.index == index).unwrap_or_else(|| {

@@ -1,0 +1,56 @@
+//! Decoders give the same events at every cut; encoders, the fold and the tap survive them.
+#![no_main]
+
+use bytes::{Bytes, BytesMut};
+use libfuzzer_sys::fuzz_target;
+use lockgate_filters::{
+    dialects::{DIALECTS, Dialect, StreamForm, TapSpec},
+    model::Event,
+    stream::{Folder, Sequencer},
+};
+use lockgate_fuzz::{chunks, pick, reply};
+
+fn decode(dialect: &dyn Dialect, chunks: &[Bytes]) -> (Vec<Event>, bool) {
+    let mut decoder = dialect.stream_decoder();
+    let mut events = Vec::new();
+    let good = chunks.iter().all(|chunk| decoder.feed(chunk.clone(), &mut events).is_ok())
+        && decoder.finish(&mut events).is_ok();
+    (events, good)
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((dialect, input)) = pick(input) else { return };
+    let (chunks, whole) = chunks(input);
+    let (events, good) = decode(dialect, &chunks);
+    assert_eq!((&events, good), (&decode(dialect, &[Bytes::copy_from_slice(whole)]).0, good), "a cut shows");
+    let mut folder = Folder::default();
+    let mut sequencer = Sequencer::default();
+    let mut ordered = Vec::new();
+    for event in &events {
+        folder.push(event);
+        sequencer.push(event.clone(), &mut ordered);
+    }
+    let response = folder.finish();
+    for target in DIALECTS {
+        for form in [StreamForm::Sse, StreamForm::JsonArray] {
+            let mut encoder = target.stream_encoder(&reply(form));
+            let mut out = BytesMut::new();
+            for event in &ordered {
+                encoder.encode(event, &mut out);
+            }
+            std::str::from_utf8(&out).expect("what is written is UTF-8");
+        }
+        if let Ok(response) = &response {
+            lockgate_fuzz::assert_json(&target.encode_response(response, &reply(StreamForm::Sse)), "a response");
+        }
+    }
+    for strip_usage in [false, true] {
+        let mut tap = dialect.tap(TapSpec { strip_usage, json_array: false });
+        let mut out = Vec::new();
+        for chunk in &chunks {
+            tap.feed(chunk.clone(), &mut out);
+        }
+        tap.finish(&mut out);
+        assert!(strip_usage || out.concat() == whole, "a tap changes nothing");
+    }
+});
