@@ -172,7 +172,8 @@ impl Captures {
                 raw.strip_suffix(suffix)?
             }
         };
-        if raw.is_empty() {
+        // Who asks for nothing behind a provider is told so, not that the path is unknown.
+        if raw.is_empty() && name != "rest" {
             return None;
         }
         // What is passed through stays as it was written.
@@ -208,7 +209,8 @@ mod tests {
     use super::*;
 
     fn table() -> RouteTable<&'static str> {
-        let config = lockgate_config::load_str("test", "{}", &lockgate_config::MapEnv::default()).expect("defaults load");
+        let config =
+            lockgate_config::load_str("test", "{}", &lockgate_config::MapEnv::default()).expect("defaults load");
         let mut table = RouteTable::default();
         for route in config.routes {
             let methods = route.methods.iter().filter_map(|method| method.parse().ok()).collect();

@@ -75,14 +75,6 @@ async fn cleartext_on_a_tls_listener_does_no_harm() {
 }
 
 #[tokio::test]
-async fn handshake_that_never_ends_is_cut_off() {
-    let (gateway, certificate) = sealed(Config::new()).await;
-    let silent = Client::provoke(gateway.port, b"\x16\x03\x01", Duration::from_secs(10)).await;
-    assert!(silent.closed, "a handshake is part of the head, for which there are 2 s");
-    certificate.connect(gateway.port, &["h2"]).await.expect("the listener must still serve");
-}
-
-#[tokio::test]
 async fn chunks_over_http2_leave_in_their_turn() {
     let (live, script) = Script::live();
     let upstream = Upstream::playing(vec![script]).await;

@@ -86,6 +86,12 @@ impl SseReader {
     /// # Errors
     /// If an event is not UTF-8.
     pub fn next_event(&mut self) -> Result<Option<SseEvent>, FilterError> {
+        if self.chunk.is_empty() {
+            return Ok(None);
+        }
+        if let Some(event) = self.whole_event() {
+            return event.map(Some);
+        }
         while let Some(line) = self.next_line() {
             if !self.pending.is_empty() {
                 self.pending.extend_from_slice(self.chunk.get(line).unwrap_or_default());
@@ -122,12 +128,39 @@ impl SseReader {
         self.pending.is_empty() && self.at == self.chunk.len() && no_field
     }
 
+    /// The event that the chunk goes on with, if it stands whole in it as nearly all do: perhaps a name, one line of
+    /// data, a blank line. Anything else is read line by line.
+    fn whole_event(&mut self) -> Option<Result<SseEvent, FilterError>> {
+        let between = self.started && !self.after_cr && self.pending.is_empty();
+        if !between || !matches!((&self.name, &self.data), (Field::Absent, Field::Absent)) {
+            return None;
+        }
+        let mut rest = self.chunk.get(self.at..)?;
+        let mut name = Field::Absent;
+        if let Some(value) = rest.strip_prefix(b"event: ") {
+            let length = memchr2(b'\n', b'\r', value)?;
+            rest = value.get(length..)?.strip_prefix(b"\n")?;
+            let start = self.chunk.len() - value.len();
+            name = Field::Here(start..start + length);
+        }
+        let value = rest.strip_prefix(b"data: ")?;
+        let length = memchr2(b'\n', b'\r', value)?;
+        let rest = value.get(length..)?.strip_prefix(b"\n\n")?;
+        let start = self.chunk.len() - value.len();
+        self.at = self.chunk.len() - rest.len();
+        Some(self.event(name, Field::Here(start..start + length)))
+    }
+
     fn dispatch(&mut self) -> Result<Option<SseEvent>, FilterError> {
         let name = std::mem::take(&mut self.name);
         let data = std::mem::take(&mut self.data);
         if matches!(data, Field::Absent) {
             return Ok(None);
         }
+        self.event(name, data).map(Some)
+    }
+
+    fn event(&mut self, name: Field, data: Field) -> Result<SseEvent, FilterError> {
         let name = name.into_text(&mut self.chunk, false)?;
         // The last event of a chunk takes it over.
         let is_last = self.at == self.chunk.len();
@@ -135,7 +168,7 @@ impl SseReader {
         if self.chunk.is_empty() {
             self.at = 0;
         }
-        Ok(Some(SseEvent { name, data }))
+        Ok(SseEvent { name, data })
     }
 
     /// The next whole line, without its end. What the chunk ends with is kept.

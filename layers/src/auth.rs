@@ -30,7 +30,7 @@ pub struct Identity {
     pub path: Option<Arc<str>>,
     /// Models that it may use, as names with `*`; empty for all.
     pub models: Vec<String>,
-    /// Routes that it may use, by path pattern; empty for all.
+    /// Paths that it may use, with `*`, or routes by their path pattern; empty for all.
     pub routes: Vec<String>,
     /// When it ends.
     pub expires: Option<SystemTime>,
@@ -166,7 +166,9 @@ impl<S> Auth<S> {
         if identity.expires.is_some_and(|end| end <= SystemTime::now()) {
             return Err(AuthError::Expired);
         }
-        if !identity.routes.is_empty() && !identity.routes.iter().any(|pattern| matches(pattern, &self.route)) {
+        let path = req.uri().path();
+        let allows = |pattern: &String| matches(pattern, path) || matches(pattern, &self.route);
+        if !identity.routes.is_empty() && !identity.routes.iter().any(allows) {
             return Err(AuthError::Route);
         }
         if let Some(record) = req.extensions().get::<Arc<Record>>() {
@@ -197,7 +199,6 @@ where
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -108,8 +108,7 @@ pub fn sign(
         }
         Credential::Query { name, value } => {
             let own = value.as_ref().map(|hidden| hidden.0.to_string());
-            let from_caller =
-                caller_key.and_then(|key| key.to_str().ok()).map(crate::target::encode_segment);
+            let from_caller = caller_key.and_then(|key| key.to_str().ok()).map(crate::target::encode_segment);
             let key = from_caller.or(own).ok_or_else(missing)?;
             let path = uri.path();
             let path = match uri.query() {

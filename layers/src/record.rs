@@ -234,10 +234,7 @@ where
     }
 
     fn call(&mut self, req: Request<Body>) -> Self::Future {
-        let closer = req
-            .extensions()
-            .get::<Arc<Record>>()
-            .map(|record| Closer::new(record.clone(), self.sink.clone()));
+        let closer = req.extensions().get::<Arc<Record>>().map(|record| Closer::new(record.clone(), self.sink.clone()));
         let answer = self.inner.call(req);
         Box::pin(async move {
             // An error leaves the closer to the edge: what is sent instead belongs to the same exchange.

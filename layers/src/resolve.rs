@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 
 use crate::{
     BoxError,
+    auth::Identity,
     body::Body,
     failover::{Planned, RetryOn},
     target::Target,
@@ -167,10 +168,18 @@ impl<S> Resolve<S> {
             }
             _ => asked,
         };
-        if call.identity.as_ref().is_some_and(|identity| !identity.allows_model(model)) {
-            return Err(ResolveError::Forbidden { model: model.clone() });
+        let pool = directory.find(model)?;
+        let allows = |identity: &Identity| {
+            identity.allows_model(model)
+                || pool
+                    .targets
+                    .iter()
+                    .all(|target| identity.allows_model(&format!("{}/{}", target.provider, target.model)))
+        };
+        match &call.identity {
+            Some(identity) if !allows(identity) => Err(ResolveError::Forbidden { model: model.clone() }),
+            _ => Ok(pool),
         }
-        directory.find(model)
     }
 }
 

@@ -59,7 +59,9 @@ impl ListModels {
     fn unknown(&self, id: &str) -> BoxError {
         match self.models.find(id) {
             Err(error @ ResolveError::Unknown { .. }) => error.into(),
-            _ => ErrorInfo::new(ErrorClass::ModelNotFound, format!("unknown model `{id}`: see `GET /v1/models`")).into(),
+            _ => {
+                ErrorInfo::new(ErrorClass::ModelNotFound, format!("unknown model `{id}`: see `GET /v1/models`")).into()
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use lockgate_filters::{
     dialects::{Dialect, Tap, TapSpec},
     model::{ErrorClass, ErrorInfo, Usage},
 };
-use lockgate_layers::{BoxError, body::Body, record::Record, target::Endpoint};
+use lockgate_layers::{BoxError, auth::Identity, body::Body, record::Record, target::Endpoint};
 use tower::Service;
 
 use crate::{gateway::Models, routes::Captures};
@@ -71,6 +71,16 @@ impl Passthrough {
         if !self.rules.allows(&endpoint.name, rest) {
             return Err(self.not_enabled(provider));
         }
+        // What passes untouched may name any model: a key that is held to some may only pass where all are allowed.
+        let identity = req.extensions().get::<Arc<Identity>>();
+        if identity.is_some_and(|identity| !identity.allows_model(&format!("{}/*", endpoint.name))) {
+            let message = format!(
+                "this gateway key does not allow all models of `{0}`: ask for `{0}/*` in its `models`, or use a \
+                 translated route",
+                endpoint.name
+            );
+            return Err(ErrorInfo::new(ErrorClass::Permission, message).with_code("model_not_allowed"));
+        }
         let rest = self.alias(rest)?;
         let known: Vec<&str> = endpoint.faces.iter().map(|face| face.path.as_str()).collect();
         let path = upstream_path(&endpoint.prefix, rest, &known);
@@ -78,7 +88,8 @@ impl Passthrough {
             Some(query) => format!("{path}?{query}"),
             None => path.clone(),
         };
-        let uri = uri.parse().map_err(|_| ErrorInfo::invalid("path", "the path cannot be sent on: percent-encode it"))?;
+        let uri =
+            uri.parse().map_err(|_| ErrorInfo::invalid("path", "the path cannot be sent on: percent-encode it"))?;
         if let Some(record) = req.extensions().get::<Arc<Record>>() {
             record.note(|facts| {
                 facts.provider = Some(endpoint.name.clone());
@@ -98,7 +109,10 @@ impl Passthrough {
     /// Applies the rule for a leading `v1/`.
     fn alias<'a>(&self, rest: &'a str) -> Result<&'a str, ErrorInfo> {
         if rest.is_empty() || rest == "v1" {
-            return Err(ErrorInfo::invalid("path", "provider passthrough endpoint is required: add it after the provider"));
+            return Err(ErrorInfo::invalid(
+                "path",
+                "provider passthrough endpoint is required: add it after the provider",
+            ));
         }
         if !self.rules.v1_alias && rest.starts_with("v1/") {
             return Err(ErrorInfo::invalid("path", "leave the `v1/` prefix out: `passthrough.v1_alias` is off"));

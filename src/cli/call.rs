@@ -53,7 +53,8 @@ async fn exchange(shared: &gateway::Shared, model: &str, text: &str) -> Result<(
         return Err(Failure::Other(format!("the configuration has no route `{PATH}`")));
     };
     let dialect = dialects::find("openai", "llm/v1/chat").ok_or_else(|| Failure::Other("no dialect".to_owned()))?;
-    let record = Arc::new(Record::new(Str::from_static("call"), PATH.into(), Method::POST, PATH.into(), dialect.name()));
+    let record =
+        Arc::new(Record::new(Str::from_static("call"), PATH.into(), Method::POST, PATH.into(), dialect.name()));
     shared.observer().begin(&record);
     let body = json!({"model": model, "stream": true, "messages": [{"role": "user", "content": text}]});
     let mut request = Request::new(Body::full(body.to_string()));

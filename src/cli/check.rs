@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use lockgate_config::{Auth, Config, Provider, Scheme};
+use lockgate_config::{Auth, Balance, Config, Kind, Provider, Scheme};
 
 use super::{Failure, load};
 use crate::{gateway, observe::Observer, upstream::Upstream};
@@ -30,6 +30,13 @@ pub(super) fn models(path: Option<&Path>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for model in shared.load().models.list() {
         writeln!(out, "{}", model.id)?;
+    }
+    // Whose models nobody has listed: any name of theirs may be asked for.
+    for provider in &config.providers {
+        let ready = provider.key.is_some() || matches!(provider.auth, Auth::None);
+        if ready && provider.kind != Kind::Builtin && provider.models.known.is_empty() {
+            writeln!(out, "{}/*", provider.name)?;
+        }
     }
     Ok(())
 }
@@ -65,8 +72,11 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
     let models = config.models.iter().map(|model| {
         let targets: Vec<_> =
             model.targets.iter().map(|target| format!("{}/{}", target.provider, target.model)).collect();
-        let balance = format!("{:?}", model.balance).to_lowercase();
-        [model.name.clone(), balance, targets.join(", "), missing(config, model)]
+        let balance = match model.balance {
+            Balance::RoundRobin => "round-robin",
+            _ => "failover",
+        };
+        [model.name.clone(), balance.to_owned(), targets.join(", "), missing(config, model)]
     });
     table(out, ["model", "balance", "targets", "missing"], models)?;
     let routes = config.routes.iter().map(|route| {
@@ -104,9 +114,9 @@ fn credential(provider: &Provider) -> String {
 
 fn missing(config: &Config, model: &lockgate_config::Model) -> String {
     let off = model.targets.iter().filter(|target| {
-        config.provider(&target.provider).is_none_or(|provider| {
-            provider.key.is_none() && !matches!(provider.auth, Auth::None)
-        })
+        config
+            .provider(&target.provider)
+            .is_none_or(|provider| provider.key.is_none() && !matches!(provider.auth, Auth::None))
     });
     let off: Vec<_> = off.map(|target| target.provider.as_str()).collect();
     if off.is_empty() { String::new() } else { format!("no key for {}", off.join(", ")) }

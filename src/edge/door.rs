@@ -112,16 +112,16 @@ impl Door {
         let keepalive = if *shutdown.borrow() { None } else { Some(self.limits().idle.as_secs().max(1)) };
         session.set_keepalive(keepalive);
         session.set_total_drain_timeout(Some(LINGER * 2));
-        let stream = if opaque {
+        if opaque {
             // Pingora's proxy keeps a future of more than 100 KiB per request: only what it must proxy goes that way.
-            self.proxy.process_new_http(session, shutdown).await?.consume().0
-        } else {
-            self.serve_here(session).await?
-        };
-        stream.into_any().downcast::<ClientStream>().ok()
+            let stream = self.proxy.process_new_http(session, shutdown).await?.consume().0;
+            return stream.into_any().downcast::<ClientStream>().ok();
+        }
+        self.serve_here(session).await
     }
 
-    async fn serve_here(&self, mut session: ServerSession) -> Option<Stream> {
+    async fn serve_here(&self, mut session: ServerSession) -> Option<Box<ClientStream>> {
+        session.set_pipelining_enabled(true);
         match session.read_request().await {
             Ok(true) if stack_lane::take(&self.shared, &mut session).await == Left::Broken => return None,
             Ok(true) => {}
@@ -133,7 +133,14 @@ impl Door {
                 return None;
             }
         }
-        session.finish().await.ok()?.map(|reusable| reusable.into_parts().0)
+        let (stream, next) = session.finish().await.ok()??.into_parts();
+        let mut stream = stream.into_any().downcast::<ClientStream>().ok()?;
+        if let Some(mut next) = next {
+            // The client has sent its next request already; Pingora has read some of it.
+            next.extend_from_slice(&stream.ahead);
+            stream.ahead = next;
+        }
+        Some(stream)
     }
 
     /// Reads until a whole head is there.
@@ -241,7 +248,9 @@ async fn first_bytes(stream: &mut ClientStream, idle: &mut Idle, shutdown: &Shut
 async fn refuse(mut stream: Box<ClientStream>, refusal: NoHead) {
     let (status, code, message) = match &refusal {
         NoHead::Silent => return,
-        NoHead::Late => ("408 Request Timeout", "request_timeout", "the request head did not arrive in time".to_owned()),
+        NoHead::Late => {
+            ("408 Request Timeout", "request_timeout", "the request head did not arrive in time".to_owned())
+        }
         NoHead::Large => {
             ("431 Request Header Fields Too Large", "head_too_large", "the request head is too large".to_owned())
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use lockgate_layers::{BoxError, body::Body, record::EndedBy};
+use pingora_core::modules::http::HttpModules;
 use pingora_core::{Error, ErrorType, Result, upstreams::peer::HttpPeer};
 use pingora_http::{RequestHeader, ResponseHeader};
-use pingora_core::modules::http::HttpModules;
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use tower::ServiceExt;
 
@@ -108,9 +108,7 @@ impl ProxyHttp for Front {
             parts.headers.remove(http::header::UPGRADE);
         }
         match admitted.route.lane {
-            Lane::Stack => {
-                left(stack_lane::serve(session, admitted, parts).await)
-            }
+            Lane::Stack => left(stack_lane::serve(session, admitted, parts).await),
             Lane::Opaque => self.opaque(session, exchange, admitted, parts).await,
         }
     }

@@ -42,11 +42,16 @@ static DROPPED_REQUEST: [HeaderName; 6] = [
 const DROPPED_PREFIXES: &[&str] = &["x-forwarded-", "x-lockgate-", "x-aig-", "x-cache-", "x-gomodel-"];
 
 /// Response headers that stay here.
-static DROPPED_RESPONSE: [HeaderName; 4] = [
+static DROPPED_RESPONSE: [HeaderName; 9] = [
     header::SET_COOKIE,
     HeaderName::from_static("alt-svc"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
 ];
 
 const PROVIDER: HeaderName = HeaderName::from_static("x-lockgate-provider");

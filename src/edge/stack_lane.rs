@@ -246,4 +246,3 @@ fn frame(session: &mut ServerSession, parts: &mut http::response::Parts, body: &
 fn hung_up() -> Box<Error> {
     Error::explain(ErrorType::ConnectionClosed, "the client hung up")
 }
-

@@ -66,8 +66,7 @@ impl Gateway {
         };
         let dialect = route.dialect.unwrap_or_else(|| dialect_of(path, &parts.headers));
         let (id, request_id) = request_id(parts.headers.get(REQUEST_ID));
-        let mut record =
-            Record::new(id, route.name.clone(), parts.method.clone(), Str::from(path), dialect.name());
+        let mut record = Record::new(id, route.name.clone(), parts.method.clone(), Str::from(path), dialect.name());
         record.client = client;
         let admitted = Admitted { route: route.clone(), dialect, record: Arc::new(record), request_id };
         if route.recorded || refusal.is_some() {
@@ -88,10 +87,7 @@ fn insert_captures(parts: &mut request::Parts, captures: Captures) {
     if captures.is_empty() {
         return;
     }
-    let call = PathCall {
-        model: captures.get("model").map(Str::from),
-        verb: captures.verb().map(Str::from),
-    };
+    let call = PathCall { model: captures.get("model").map(Str::from), verb: captures.verb().map(Str::from) };
     parts.extensions.insert(call);
     parts.extensions.insert(captures);
 }

@@ -62,12 +62,7 @@ impl Models {
         models
     }
 
-    fn pool(
-        &self,
-        config: &Config,
-        model: &lockgate_config::Model,
-        route: &lockgate_config::Route,
-    ) -> Option<Pool> {
+    fn pool(&self, config: &Config, model: &lockgate_config::Model, route: &lockgate_config::Route) -> Option<Pool> {
         let failover = config.failover.clone().with(&route.failover).with(&model.failover);
         let mut targets = Vec::new();
         let mut weights = Vec::new();
@@ -75,9 +70,9 @@ impl Models {
             let Some(known) = self.providers.iter().find(|known| *known.endpoint.name == *target.provider) else {
                 continue;
             };
-            let overrides =
-                config.provider(&target.provider).map(|provider| provider.timeouts).unwrap_or_default();
-            let all = config.timeouts.with(&overrides).with(&route.timeouts).with(&model.timeouts).with(&target.timeouts);
+            let overrides = config.provider(&target.provider).map(|provider| provider.timeouts).unwrap_or_default();
+            let all =
+                config.timeouts.with(&overrides).with(&route.timeouts).with(&model.timeouts).with(&target.timeouts);
             targets.push(Arc::new(Target {
                 provider: known.endpoint.name.clone(),
                 model: Str::from(target.model.as_str()),
@@ -99,10 +94,11 @@ impl Models {
         let named = self.named.keys().map(|name| ListedModel { id: name.clone(), owner: "lockgate".to_owned() });
         let known = self.providers.iter().filter(|known| !known.dormant && known.ready).flat_map(|known| {
             let provider = &known.endpoint.name;
-            known.models.known.iter().map(move |model| ListedModel {
-                id: format!("{provider}/{model}"),
-                owner: provider.to_string(),
-            })
+            known
+                .models
+                .known
+                .iter()
+                .map(move |model| ListedModel { id: format!("{provider}/{model}"), owner: provider.to_string() })
         });
         let mut all: Vec<_> = named.chain(known).collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));

@@ -74,7 +74,8 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
         credential: credential(provider).ok_or_else(|| fail("its key or `auth` is no header".to_owned()))?,
         caller_key: callers.then_some(key_header),
         key_hint: provider.key_missing.as_deref().map(|why| {
-            let callers = if callers { format!(", or send `{}` with the request", provider.key_header) } else { String::new() };
+            let callers =
+                if callers { format!(", or send `{}` with the request", provider.key_header) } else { String::new() };
             Str::from(format!("{why}{callers}"))
         }),
         timeouts: timeouts(&config.timeouts.with(&provider.timeouts)),
@@ -108,7 +109,6 @@ fn credential(provider: &Provider) -> Option<Credential> {
         Auth::Header { name, scheme } => {
             let prefix = match scheme.as_deref() {
                 None => Str::new(),
-
 
                 Some(scheme) => Str::from(format!("{scheme} ")),
             };

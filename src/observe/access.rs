@@ -262,13 +262,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_json_object_whatever_the_client_sent() {
-        let record = Record::new(
-            "id".into(),
-            "/v1/x".into(),
-            http::Method::POST,
-            "/v1/\"x\n".into(),
-            "openai_chat",
-        );
+        let record = Record::new("id".into(), "/v1/x".into(), http::Method::POST, "/v1/\"x\n".into(), "openai_chat");
         let facts = Facts { model: Some("m\u{7}\"".into()), ..Facts::default() };
         let mut line = BytesMut::new();
         write(LineFormat::Json, &record, &facts, &mut line);

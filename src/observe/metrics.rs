@@ -7,8 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 use arc_swap::ArcSwap;
 use lockgate_layers::record::{Facts, Record};
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
 /// Clients choose model names, so the number of label sets is bounded; what comes later counts under this name.

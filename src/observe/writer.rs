@@ -44,7 +44,10 @@ impl LineWriter {
     pub fn start(out: impl Write + Send + 'static) -> std::io::Result<Arc<Self>> {
         let writer = Arc::new(Self { state: Mutex::default(), filled: Condvar::new(), dropped: AtomicU64::new(0) });
         let runner = writer.clone();
-        std::thread::Builder::new().name("access-log".to_owned()).stack_size(64 << 10).spawn(move || runner.run(out))?;
+        std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .stack_size(64 << 10)
+            .spawn(move || runner.run(out))?;
         Ok(writer)
     }
 

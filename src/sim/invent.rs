@@ -20,7 +20,9 @@ impl Inventor<'_> {
         if depth > MAX_DEPTH {
             return Value::Null;
         }
-        if let Some(fixed) = schema.get("const").or_else(|| schema.get("enum")?.get(0)).or_else(|| schema.get("default")) {
+        if let Some(fixed) =
+            schema.get("const").or_else(|| schema.get("enum")?.get(0)).or_else(|| schema.get("default"))
+        {
             return fixed.clone();
         }
         if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
@@ -48,7 +50,8 @@ impl Inventor<'_> {
 
     fn object(&self, schema: &Value, depth: usize) -> Value {
         let properties = schema.get("properties").and_then(Value::as_object);
-        let members = properties.into_iter().flatten().map(|(name, schema)| (name.clone(), self.value(schema, depth + 1)));
+        let members =
+            properties.into_iter().flatten().map(|(name, schema)| (name.clone(), self.value(schema, depth + 1)));
         Value::Object(members.collect::<Map<_, _>>())
     }
 }

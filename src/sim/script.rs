@@ -58,7 +58,9 @@ pub(super) fn write(request: &Request, behaviour: &Behaviour, family: Family, id
 fn last_text(request: &Request) -> String {
     let users = request.turns.iter().rev().filter(|turn| turn.role == Role::User);
     users
-        .map(|turn| turn.parts.iter().filter_map(|part| part.as_text().map(|text| &**text)).collect::<Vec<_>>().join("\n"))
+        .map(|turn| {
+            turn.parts.iter().filter_map(|part| part.as_text().map(|text| &**text)).collect::<Vec<_>>().join("\n")
+        })
         .find(|text| !text.is_empty())
         .unwrap_or_default()
 }
@@ -145,10 +147,7 @@ impl Writer<'_> {
         };
         let data = Str::from_static("c2ltLXNpZ25hdHVyZS1vZi10aGlzLXRob3VnaHQ=");
         let opaque = Opaque { family, kind, model: None, id: None, data };
-        self.send(vec![
-            Event::Delta { part, delta: Delta::Opaque(Box::new(opaque)) },
-            Event::PartEnd(part),
-        ]);
+        self.send(vec![Event::Delta { part, delta: Delta::Opaque(Box::new(opaque)) }, Event::PartEnd(part)]);
     }
 
     fn answer(&mut self, request: &Request, prompt: &str) -> FinishReason {

@@ -113,9 +113,10 @@ fn path_call(path: &str) -> (Option<String>, Option<&str>) {
     let Some((model, verb)) = path.strip_prefix("/v1beta/models/").and_then(|rest| rest.rsplit_once(':')) else {
         return (None, None);
     };
-    let model = ["%2B", "%3D", "%2F"].iter().zip(["+", "=", "/"]).fold(model.to_owned(), |model, (from, to)| {
-        model.replace(from, to)
-    });
+    let model = ["%2B", "%3D", "%2F"]
+        .iter()
+        .zip(["+", "=", "/"])
+        .fold(model.to_owned(), |model, (from, to)| model.replace(from, to));
     (Some(model), Some(verb))
 }
 

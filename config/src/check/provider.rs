@@ -24,6 +24,8 @@ pub(super) fn base_url_variable(name: &str) -> String {
 pub(super) fn build(at: &At<'_>, name: &str, entry: &str, raw: &RawProvider) -> Option<Provider> {
     let auth = auth(&at.key("auth"), raw.auth.as_ref());
     let (key, key_missing) = key(at, raw, auth.as_ref());
+    // A local server takes a key if it has one, and none if it has not.
+    let auth = auth.map(|auth| if raw.keyless == Some(true) && key.is_none() { Auth::None } else { auth });
     let base_url = base_url(at, name, raw);
     let faces = faces(at, raw);
     let headers = headers(at, raw);

@@ -19,7 +19,7 @@ pub(crate) struct RawRoute {
     pub(crate) dialect: Option<String>,
     /// Model of this route: a name of `models`, or `provider/model`.
     pub(crate) model: Option<String>,
-    /// What happens when a request names another model than the route. Default: `ignore`.
+    /// What happens when a request names another model than the route. Default: `deny`.
     pub(crate) model_override: Option<ModelOverride>,
     /// Refuses requests that the provider's dialect cannot carry without loss. Default: `false`.
     pub(crate) strict: Option<bool>,

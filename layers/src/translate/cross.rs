@@ -105,10 +105,9 @@ impl CrossBody {
     fn close(&mut self, error: Option<&'static str>) {
         self.done = true;
         let usage = self.usage;
-        let last = self.watch.last();
         self.attempt.call.record.note(|facts| {
             facts.usage = usage;
-            facts.upstream_done = Some(last);
+            facts.upstream_done = Some(Instant::now());
             facts.error = error;
             facts.ended_by = Some(if error.is_some() { EndedBy::Upstream } else { EndedBy::Complete });
         });

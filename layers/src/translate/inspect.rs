@@ -63,11 +63,7 @@ impl<S> Inspect<S> {
         let InspectLayer { dialect, strict, total } = self.layer;
         let (mut parts, body) = req.into_parts();
         let path = parts.extensions.remove::<PathCall>().unwrap_or_default();
-        let head = CallHead {
-            model: path.model.as_deref(),
-            verb: path.verb.as_deref(),
-            query: parts.uri.query(),
-        };
+        let head = CallHead { model: path.model.as_deref(), verb: path.verb.as_deref(), query: parts.uri.query() };
         let inspection = dialect.inspect(&head, &body)?;
         let record = parts.extensions.remove::<Arc<Record>>();
         let record = record.unwrap_or_else(|| {

@@ -67,11 +67,7 @@ impl Call {
     }
 
     fn head(&self) -> CallHead<'_> {
-        CallHead {
-            model: self.path.model.as_deref(),
-            verb: self.path.verb.as_deref(),
-            query: self.query.as_deref(),
-        }
+        CallHead { model: self.path.model.as_deref(), verb: self.path.verb.as_deref(), query: self.query.as_deref() }
     }
 }
 
@@ -162,7 +158,8 @@ impl AttemptError {
 
     fn invalid_answer(target: &Target, what: &dyn std::fmt::Display) -> Self {
         let provider = &target.provider;
-        let message = format!("provider `{provider}` sent no valid answer ({what}): try again, or choose another model");
+        let message =
+            format!("provider `{provider}` sent no valid answer ({what}): try again, or choose another model");
         Self::with_fault(Fault::InvalidAnswer, ErrorInfo::new(ErrorClass::Upstream, message))
     }
 }

@@ -66,10 +66,9 @@ impl NativeBody {
         self.tap.finish(&mut self.out);
         let reason = reason.or_else(|| (!self.tap.is_complete()).then(truncated));
         let usage = self.tap.usage().copied();
-        let last = self.watch.last();
         self.record.note(|facts| {
             facts.usage = usage;
-            facts.upstream_done = Some(last);
+            facts.upstream_done = Some(Instant::now());
             facts.ended_by = Some(if reason.is_some() { EndedBy::Upstream } else { EndedBy::Complete });
             if let Some(reason) = &reason {
                 facts.error = Some(reason.class.code());

@@ -84,20 +84,14 @@ fn native(call: &Call, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
     (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
 }
 
-fn cross(
-    call: &Call,
-    face: &Face,
-    speak: &DialectTarget<'_>,
-    sealer: &Sealer,
-) -> Result<(Bytes, Lane), AttemptError> {
+fn cross(call: &Call, face: &Face, speak: &DialectTarget<'_>, sealer: &Sealer) -> Result<(Bytes, Lane), AttemptError> {
     let decoded = call.decoded().map_err(|error| AttemptError::new(error.clone()))?;
     let mut encoded = face.dialect.encode_request(decoded, speak).map_err(AttemptError::new)?;
     if call.strict && !encoded.losses.is_empty() {
         return Err(AttemptError::new(too_lossy(call.dialect, &encoded.losses)));
     }
     call.record.note(|facts| facts.losses = encoded.losses.clone());
-    let show_reasoning =
-        !matches!(decoded.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
+    let show_reasoning = !matches!(decoded.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
     let reply = reply(call, show_reasoning, sealer);
     let body = std::mem::take(&mut encoded.body);
     Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply) }))
@@ -120,10 +114,8 @@ fn reply(call: &Call, show_reasoning: bool, sealer: &Sealer) -> Reply {
 }
 
 fn too_lossy(dialect: &dyn Dialect, losses: &Losses) -> ErrorInfo {
-    let named: Vec<_> = losses
-        .iter()
-        .map(|loss| format!("`{}` ({})", dialect.pointer(loss.field), loss.level.as_str()))
-        .collect();
+    let named: Vec<_> =
+        losses.iter().map(|loss| format!("`{}` ({})", dialect.pointer(loss.field), loss.level.as_str())).collect();
     let first = losses.iter().next().map_or(Field::Extra, |loss| loss.field);
     let message = format!(
         "strict translation: this target cannot carry {}: leave it out, choose another model, or drop `strict`",
@@ -133,13 +125,7 @@ fn too_lossy(dialect: &dyn Dialect, losses: &Losses) -> ErrorInfo {
         .with_code("lossy_translation")
 }
 
-fn request(
-    call: &Call,
-    target: &Target,
-    face: &Face,
-    body: Bytes,
-    lane: &Lane,
-) -> Result<Request<Body>, AttemptError> {
+fn request(call: &Call, target: &Target, face: &Face, body: Bytes, lane: &Lane) -> Result<Request<Body>, AttemptError> {
     let streamed = call.inspection.stream.is_some();
     let mut path = face.path_for(&target.model, streamed);
     if matches!(lane, Lane::Native { .. }) && call.inspection.stream == Some(StreamForm::JsonArray) {

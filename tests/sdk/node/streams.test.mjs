@@ -7,10 +7,11 @@ import { CASES, DIALECTS, KEY, product, URL_OF_GATEWAY } from './cases.mjs';
 import { clientOf } from './clients.mjs';
 
 const PATIENCE_MS = 4000;
+const IN_FLIGHT = 'lockgate_requests_in_flight';
 
 async function inFlight() {
   const response = await fetch(`${URL_OF_GATEWAY}/metrics`, { headers: { authorization: `Bearer ${KEY}` } });
-  const lines = (await response.text()).split('\n').filter((line) => line.startsWith('lockgate_in_flight'));
+  const lines = (await response.text()).split('\n').filter((line) => line.startsWith(IN_FLIGHT));
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 

@@ -14,6 +14,7 @@ KEY = os.environ.get("LOCKGATE_KEY", "sk-test")
 DIRECT = os.environ.get("LOCKGATE_DIRECT") == "1"
 UPSTREAM_PORT = int(os.environ.get("LOCKGATE_UPSTREAM_PORT", 0))
 DIALECTS = list(CLIENTS)
+IN_FLIGHT = "lockgate_requests_in_flight"
 
 
 def pytest_report_header():
@@ -66,7 +67,7 @@ def in_flight(gateway):
         request = urllib.request.Request(f"{gateway}/metrics", headers={"authorization": f"Bearer {KEY}"})
         with urllib.request.urlopen(request, timeout=5) as response:
             lines = response.read().decode().splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith("lockgate_in_flight"))
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(IN_FLIGHT))
 
     return read
 

@@ -178,14 +178,16 @@ def gemini_meaning(events):
         )
         if thoughts and usage.get("totalTokenCount") == prompt + candidates + tools:
             candidates -= thoughts
-        out.usage = Usage(prompt + tools, candidates + thoughts, usage.get("cachedContentTokenCount", 0), thoughts, usage.get("totalTokenCount"))
+        out.usage = Usage(
+            prompt + tools, candidates + thoughts, usage.get("cachedContentTokenCount", 0), thoughts, usage.get("totalTokenCount")
+        )
     return out
 
 
 def put(args, piece):
     """Puts one of Gemini's streamed argument pieces to its place, as `$.list[0].member` names it."""
     *way, last = [int(n) if n else name for name, n in re.findall(r"\.(\w+)|\[(\d+)\]", piece["jsonPath"])]
-    for key, following in zip(way, [*way[1:], last]):
+    for key, following in zip(way, [*way[1:], last], strict=True):
         empty = [] if isinstance(following, int) else {}
         if isinstance(args, list) and key == len(args):
             args.append(empty)

@@ -78,9 +78,7 @@ def ask_for(case, mode):
     return Ask(model if DIRECT else f"up-{case.dialect}/{model}", [("user", "Hello.")], think=True)
 
 
-@pytest.mark.parametrize(
-    ("case", "client", "mode"), [named(case, client, mode) for case, client in FITTING for mode in MODES[case.stream]]
-)
+@pytest.mark.parametrize(("case", "client", "mode"), [named(case, client, mode) for case, client in FITTING for mode in MODES[case.stream]])
 def test_recorded_answer_keeps_its_meaning(case, client, mode, client_of):
     native = client == case.dialect
     sdk, said = client_of(client), meaning(case)

@@ -7,7 +7,7 @@ from google import genai
 from google.genai import errors, types
 from model import CASES, Answer, Call, Usage
 
-FILTERS = "SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII LANGUAGE MODEL_ARMOR".split()
+FILTERS = ["SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "MODEL_ARMOR"]
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length"} | dict.fromkeys(FILTERS, "filter")
 NO_CALLING = types.AutomaticFunctionCallingConfig(disable=True)
 
@@ -60,8 +60,7 @@ def arguments(ask):
         config["system_instruction"] = ask.system
     if ask.tools:
         functions = [
-            {"name": name, "description": tool["description"], "parameters_json_schema": tool["schema"]}
-            for name, tool in ask.tools.items()
+            {"name": name, "description": tool["description"], "parameters_json_schema": tool["schema"]} for name, tool in ask.tools.items()
         ]
         config["tools"] = [{"function_declarations": functions}]
     if ask.choice:
