@@ -173,7 +173,7 @@ fn describe(error: &BoxError) -> (ErrorInfo, Option<(HeaderName, HeaderValue)>) 
         return (ErrorInfo::new(class, text()), None);
     }
     if let Some(error) = error.downcast_ref::<ResolveError>() {
-        return (of_resolve(error, text()), None);
+        return (of_resolve(error, &text()), None);
     }
     if let Some(error) = error.downcast_ref::<RouteError>() {
         return match error {
@@ -195,7 +195,7 @@ fn describe(error: &BoxError) -> (ErrorInfo, Option<(HeaderName, HeaderValue)>) 
     (ErrorInfo::new(ErrorClass::Internal, Str::from_static("the gateway failed: try again")), None)
 }
 
-fn of_resolve(error: &ResolveError, text: Str) -> ErrorInfo {
+fn of_resolve(error: &ResolveError, text: &Str) -> ErrorInfo {
     let model = |class| ErrorInfo { param: Some(Str::from_static("model")), ..ErrorInfo::new(class, text.clone()) };
     match error {
         ResolveError::Unknown { .. } => model(ErrorClass::ModelNotFound),

@@ -220,8 +220,8 @@ mod tests {
         table
     }
 
-    fn find(method: Method, path: &str) -> (String, Captures) {
-        match table().find(&method, path) {
+    fn find(method: &Method, path: &str) -> (String, Captures) {
+        match table().find(method, path) {
             Lookup::Found(name, captures) => ((*name).to_owned(), captures),
             Lookup::WrongMethod(allowed) => (format!("{allowed:?}"), Captures::default()),
             Lookup::Unknown => ("unknown".to_owned(), Captures::default()),
@@ -231,35 +231,35 @@ mod tests {
     #[test]
     fn ids_hold_slashes_raw_and_encoded() {
         for path in ["/v1/models/sim/echo", "/v1/models/sim%2Fecho"] {
-            let (name, captures) = find(Method::GET, path);
+            let (name, captures) = find(&Method::GET, path);
             assert_eq!((name.as_str(), captures.get("id")), ("/v1/models/{id}", Some("sim/echo")), "{path}");
         }
-        let (_, captures) = find(Method::POST, "/v1beta/models/sim%2Fecho:streamGenerateContent");
+        let (_, captures) = find(&Method::POST, "/v1beta/models/sim%2Fecho:streamGenerateContent");
         assert_eq!((captures.get("model"), captures.verb()), (Some("sim/echo"), Some("streamGenerateContent")));
     }
 
     #[test]
     fn an_encoded_slash_never_changes_routing() {
-        assert_eq!(find(Method::POST, "/v1%2Fchat/completions").0, "unknown");
-        assert_eq!(find(Method::POST, "/v1/chat%2Fcompletions").0, "unknown");
+        assert_eq!(find(&Method::POST, "/v1%2Fchat/completions").0, "unknown");
+        assert_eq!(find(&Method::POST, "/v1/chat%2Fcompletions").0, "unknown");
     }
 
     #[test]
     fn what_passes_through_stays_raw() {
-        let (_, captures) = find(Method::PUT, "/p/openai/v1/files/a%2Fb%20c");
+        let (_, captures) = find(&Method::PUT, "/p/openai/v1/files/a%2Fb%20c");
         assert_eq!((captures.get("provider"), captures.get("rest")), (Some("openai"), Some("v1/files/a%2Fb%20c")));
     }
 
     #[test]
     fn a_known_path_says_its_methods() {
-        assert_eq!(find(Method::GET, "/v1/chat/completions").0, "[POST]");
-        assert_eq!(find(Method::GET, "/nothing").0, "unknown");
+        assert_eq!(find(&Method::GET, "/v1/chat/completions").0, "[POST]");
+        assert_eq!(find(&Method::GET, "/nothing").0, "unknown");
     }
 
     #[test]
     fn broken_escapes_match_nothing() {
         for path in ["/v1/models/a%2", "/v1/models/a%zz", "/v1/models/%ff", "/v1/models/a%00b"] {
-            assert_eq!(find(Method::GET, path).0, "unknown", "{path}");
+            assert_eq!(find(&Method::GET, path).0, "unknown", "{path}");
         }
     }
 }

@@ -1,11 +1,6 @@
 //! The process: start, signals, reload, drain.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use lockgate_config::{Config, LogFormat, ProcessEnv};
 use lockgate_filters::seal::Sealer;
@@ -37,8 +32,8 @@ const DRAIN_STEP: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// If the configuration is wrong or an address cannot be bound.
-pub fn run(path: Option<PathBuf>) -> Result<(), Failure> {
-    let config = lockgate_config::load(path.as_deref(), &ProcessEnv)?;
+pub fn run(path: Option<&Path>) -> Result<(), Failure> {
+    let config = lockgate_config::load(path, &ProcessEnv)?;
     install_cryptography();
     start_logging(&config);
     let runtime = if config.threads == 1 {
@@ -50,7 +45,7 @@ pub fn run(path: Option<PathBuf>) -> Result<(), Failure> {
         }
         builder.enable_all().build()?
     };
-    let outcome = runtime.block_on(serve(path.as_deref(), &config));
+    let outcome = runtime.block_on(serve(path, &config));
     // What is still running after the drain is cut off.
     runtime.shutdown_background();
     outcome
@@ -69,7 +64,7 @@ fn start_logging(config: &Config) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(Stderr);
     let started = match config.log.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        _ => builder.with_target(false).try_init(),
+        LogFormat::Human => builder.with_target(false).try_init(),
     };
     if let Err(error) = started {
         tracing::warn!(%error, "logging was started before");
@@ -92,7 +87,7 @@ async fn serve(path: Option<&Path>, config: &Config) -> Result<(), Failure> {
     let access = if config.log.access { Some(LineWriter::start(io::stdout())?) } else { None };
     let format = match config.log.format {
         LogFormat::Json => LineFormat::Json,
-        _ => LineFormat::Human,
+        LogFormat::Human => LineFormat::Human,
     };
     let sim = Sim::bind().await?;
     let parts = Parts {
@@ -184,6 +179,7 @@ fn announce(config: &Config) {
 }
 
 /// Rereads configuration and certificates. What is wrong is said, and nothing changes.
+#[expect(clippy::single_match_else, reason = "both outcomes are told")]
 fn reload(path: Option<&Path>, shared: &Shared, certificates: &[Arc<Certificates>]) {
     match lockgate_config::load(path, &ProcessEnv) {
         Err(report) => tracing::error!("the configuration was not reloaded, the old one stays:\n{report}"),

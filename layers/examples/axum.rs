@@ -106,8 +106,8 @@ async fn main() -> Result<(), BoxError> {
     let dialect = dialects::find("anthropic", "llm/v1/chat").ok_or("no such dialect")?;
     let stack = ServiceBuilder::new()
         .layer(AuthLayer::new(Arc::new(Keys::new(keys)), "/v1/messages".into()))
-        .layer(CollectLayer::new(32 << 20, Duration::from_secs(60)))
-        .layer(InspectLayer::new(dialect, false, Duration::from_secs(900)))
+        .layer(CollectLayer::new(32 << 20, Duration::from_mins(1)))
+        .layer(InspectLayer::new(dialect, false, Duration::from_mins(15)))
         .layer(ResolveLayer::new(directory, RouteModel::default()))
         .layer(FailoverLayer)
         .layer(TranslateLayer::new(Sealer::new(b"change me")))

@@ -139,8 +139,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
-            first_event: Duration::from_secs(120),
-            between_events: Duration::from_secs(120),
+            first_event: Duration::from_mins(2),
+            between_events: Duration::from_mins(2),
             commit: Duration::from_secs(10),
         }
     }

@@ -139,11 +139,12 @@ fn table<const N: usize>(
         }
     }
     writeln!(out)?;
-    let headings = headings.map(|heading| heading.to_uppercase());
+    let headings = headings.map(str::to_uppercase);
     for row in std::iter::once(&headings).chain(&rows) {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
-            line.push_str(&format!("{cell:width$}  "));
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
         }
         writeln!(out, "{}", line.trim_end())?;
     }

@@ -60,7 +60,7 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> ExitCode {
         let outcome = match self.command {
-            Command::Serve { config } => serve::run(config),
+            Command::Serve { config } => serve::run(config.as_deref()),
             Command::Check { file, schema } => check::run(file.as_deref(), schema),
             Command::Call { model, text, config } => call::run(config.as_deref(), &model, &text),
             Command::Models { config } => check::models(config.as_deref()),

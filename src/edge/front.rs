@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use super::{
     door::DoorLimits,
     head,
-    opaque_lane::{self, Proxied},
+    opaque_lane::Proxied,
     stack_lane::{self, Left},
 };
 use crate::{
@@ -216,7 +216,7 @@ impl Front {
         };
         let announced = session.req_header().headers.get(http::header::CONTENT_LENGTH);
         let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        match opaque_lane::Proxied::new(rsp, admitted, announced) {
+        match Proxied::new(rsp, admitted, announced) {
             Ok(proxied) => {
                 session.set_write_timeout(Some(proxied.admitted.route.write));
                 if stack_lane::expects_continue(&session.req_header().headers) {
@@ -226,7 +226,8 @@ impl Front {
                 exchange.proxied = Some(Box::new(proxied));
                 Ok(false)
             }
-            Err((rsp, admitted)) => {
+            Err(refused) => {
+                let (rsp, admitted) = *refused;
                 admitted.record.note(|facts| {
                     facts.ended_by.get_or_insert(EndedBy::Gateway);
                 });

@@ -190,15 +190,12 @@ fn encoded_pieces(segment: &[u8]) -> impl Iterator<Item = &[u8]> {
         let at = current.windows(3).position(|window| {
             window[0] == b'%' && matches!((window[1], window[2] | 0x20), (b'2', b'f') | (b'5', b'c'))
         });
-        match at {
-            Some(at) => {
-                rest = current.get(at + 3..);
-                current.get(..at)
-            }
-            None => {
-                rest = None;
-                Some(current)
-            }
+        if let Some(at) = at {
+            rest = current.get(at + 3..);
+            current.get(..at)
+        } else {
+            rest = None;
+            Some(current)
         }
     })
 }

@@ -77,12 +77,12 @@ impl Proxied {
         mut rsp: Response<Body>,
         admitted: Admitted,
         announced: Option<u64>,
-    ) -> std::result::Result<Self, (Response<Body>, Admitted)> {
-        let Some(handoff) = rsp.extensions_mut().remove::<Handoff>() else { return Err((rsp, admitted)) };
+    ) -> std::result::Result<Self, Box<(Response<Body>, Admitted)>> {
+        let Some(handoff) = rsp.extensions_mut().remove::<Handoff>() else { return Err(Box::new((rsp, admitted))) };
         if announced.is_some_and(|length| length > handoff.upload_limit) {
             let error = errors::too_large(handoff.upload_limit);
             let answer = errors::answer(error, admitted.dialect, &admitted.record);
-            return Err((answer.map(|body| body.with_guard(rsp.into_body())), admitted));
+            return Err(Box::new((answer.map(|body| body.with_guard(rsp.into_body())), admitted)));
         }
         admitted.record.note(|facts| facts.sent = Some(Instant::now()));
         Ok(Self { admitted, handoff, _body: rsp.into_body(), uploaded: 0 })
@@ -106,7 +106,7 @@ impl Proxied {
         peer.options.total_connection_timeout = Some(timeouts.connect * 2);
         peer.options.read_timeout = Some(timeouts.first_event.max(timeouts.between_events));
         peer.options.write_timeout = Some(self.admitted.route.write);
-        peer.options.idle_timeout = Some(Duration::from_secs(60));
+        peer.options.idle_timeout = Some(Duration::from_mins(1));
         Ok(Box::new(peer))
     }
 
@@ -216,7 +216,7 @@ impl Proxied {
     /// The exchange is over.
     pub(super) fn finish(mut self, error: Option<&Error>) {
         let usage = self.handoff.meter.finish();
-        let ended_by = match error.map(|error| error.esource()) {
+        let ended_by = match error.map(Error::esource) {
             None => EndedBy::Complete,
             Some(ErrorSource::Downstream) => EndedBy::Client,
             Some(ErrorSource::Upstream) => EndedBy::Upstream,

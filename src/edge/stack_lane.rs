@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use lockgate_layers::{BoxError, body::Body, record::EndedBy};
-use pingora_core::{Error, ErrorType, protocols::http::ServerSession};
+use pingora_core::{ErrorType, protocols::http::ServerSession};
 use pingora_http::ResponseHeader;
 use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
@@ -126,12 +126,12 @@ async fn supply(session: &mut ServerSession, feed: &Feed, mut expects: bool) {
 
 /// Resolves when the client has hung up.
 async fn gone(session: &mut ServerSession) {
-    if let Err(error) = session.read_body_or_idle(true).await {
-        if matches!(error.etype(), ErrorType::ConnectError) {
-            // It has sent more instead: the next request, early. This one is answered, then the connection ends.
-            session.set_keepalive(None);
-            std::future::pending::<()>().await;
-        }
+    if let Err(error) = session.read_body_or_idle(true).await
+        && matches!(error.etype(), ErrorType::ConnectError)
+    {
+        // It has sent more instead: the next request, early. This one is answered, then the connection ends.
+        session.set_keepalive(None);
+        std::future::pending::<()>().await;
     }
 }
 
@@ -187,7 +187,7 @@ async fn respond(
             Poll::Pending => tokio::select! {
                 biased;
                 next = body.frame() => next,
-                () = gone(session) => return Err(hung_up().into()),
+                () = gone(session) => return Err(HungUp.into()),
                 () = total.as_mut() => return Err(errors::TotalTimeout.into()),
             },
         };
@@ -216,7 +216,7 @@ fn poll_now(body: &mut Body) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxE
 
 /// Holds back, or no longer, what is written to an HTTP/1 client.
 fn cork(session: &ServerSession, held: bool) {
-    let stream = session.as_http1().map(|session| session.stream());
+    let stream = session.as_http1().map(pingora_core::protocols::http::v1::server::HttpSession::stream);
     if let Some(stream) = stream.and_then(|stream| stream.as_any().downcast_ref::<ClientStream>()) {
         stream.cork(held);
     }
@@ -243,6 +243,7 @@ fn frame(session: &mut ServerSession, parts: &mut http::response::Parts, body: &
     }
 }
 
-fn hung_up() -> Box<Error> {
-    Error::explain(ErrorType::ConnectionClosed, "the client hung up")
-}
+/// The client went away before its answer was whole.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the client hung up")]
+struct HungUp;

@@ -108,10 +108,11 @@ fn dialect_of(path: &str, headers: &http::HeaderMap) -> &'static dyn Dialect {
 fn request_id(sent: Option<&HeaderValue>) -> (Str, HeaderValue) {
     if let Some(value) = sent {
         let bytes = value.as_bytes();
-        if (1..=MAX_REQUEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic) {
-            if let Ok(text) = value.to_str() {
-                return (Str::from(text), value.clone());
-            }
+        if (1..=MAX_REQUEST_ID).contains(&bytes.len())
+            && bytes.iter().all(u8::is_ascii_graphic)
+            && let Ok(text) = value.to_str()
+        {
+            return (Str::from(text), value.clone());
         }
     }
     let mut buffer = uuid::Uuid::encode_buffer();

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::Method;
-use lockgate_config::{Config, KeyMaterial, ModelOverride, Segment};
+use lockgate_config::{Config, FailoverOverrides, KeyMaterial, ModelOverride, Segment, TimeoutOverrides};
 use lockgate_filters::{dialects, model::Str};
 use lockgate_layers::{
     auth::{Identity, Keys, hash_key},
@@ -46,7 +46,7 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
     let mut opaque = Vec::new();
     let mut shared_models: Option<Arc<Models>> = None;
     for route in &config.routes {
-        let plain = route.timeouts == Default::default() && route.failover == Default::default();
+        let plain = route.timeouts == TimeoutOverrides::default() && route.failover == FailoverOverrides::default();
         let models = match &shared_models {
             Some(models) if plain => models.clone(),
             _ => Arc::new(Models::new(config, endpoints(config, parts.sim)?, route)),
@@ -64,9 +64,8 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
         }
         routes.push(route.path.clone(), methods, Arc::new(built));
     }
-    let models = match shared_models {
-        Some(models) => models,
-        None => return Err(BuildError::Route { route: "/".to_owned(), reason: "there are no routes".to_owned() }),
+    let Some(models) = shared_models else {
+        return Err(BuildError::Route { route: "/".to_owned(), reason: "there are no routes".to_owned() });
     };
     for (path, service) in api::own(parts) {
         let own = own_route(config, path, service);

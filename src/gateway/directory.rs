@@ -138,13 +138,13 @@ impl Models {
     }
 
     fn make(&self, name: &str) -> Result<Pool, ResolveError> {
-        if let Some((provider, model)) = name.split_once('/') {
-            if let Some(known) = self.known(provider) {
-                if model.is_empty() {
-                    return Err(self.unknown(name));
-                }
-                return Ok(self.single(known, model));
+        if let Some((provider, model)) = name.split_once('/')
+            && let Some(known) = self.known(provider)
+        {
+            if model.is_empty() {
+                return Err(self.unknown(name));
             }
+            return Ok(self.single(known, model));
         }
         let bare = self.bare(name).ok_or_else(|| self.unknown(name))?;
         Ok(self.single(bare, name))

@@ -258,7 +258,9 @@ impl Performance {
 
     fn write(&mut self, events: &[Event]) {
         if let Some(encoder) = &mut self.encoder {
-            events.iter().for_each(|event| encoder.encode(event, &mut self.held));
+            for event in events {
+                encoder.encode(event, &mut self.held);
+            }
         }
     }
 }
@@ -306,4 +308,4 @@ impl HttpBody for Performance {
 }
 
 /// Longer than anybody waits.
-const FOREVER: std::time::Duration = std::time::Duration::from_secs(86_400);
+const FOREVER: std::time::Duration = std::time::Duration::from_hours(24);

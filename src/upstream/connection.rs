@@ -125,10 +125,11 @@ struct Answer {
 impl Answer {
     fn go_home(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
-        if let Some((pool, key)) = self.home.take() {
-            if !self.closed && connection.settles() {
-                pool.give_back(&key, connection);
-            }
+        if let Some((pool, key)) = self.home.take()
+            && !self.closed
+            && connection.settles()
+        {
+            pool.give_back(&key, connection);
         }
     }
 }

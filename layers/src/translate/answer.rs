@@ -294,7 +294,8 @@ fn loss_header(attempt: &Attempt, losses: &Losses) -> Option<HeaderValue> {
         text.push_str(&piece);
     }
     if left > 0 {
-        text.push_str(&format!(";+{left}"));
+        text.push_str(";+");
+        text.push_str(&left.to_string());
     }
     HeaderValue::from_str(&text).ok()
 }

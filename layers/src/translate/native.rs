@@ -116,10 +116,10 @@ impl HttpBody for NativeBody {
         if alive {
             this.watch.alive();
         }
-        if this.upstream.is_some() {
-            if let Poll::Ready(due) = this.watch.poll_due(cx) {
-                this.close(Some(overdue(due)));
-            }
+        if this.upstream.is_some()
+            && let Poll::Ready(due) = this.watch.poll_due(cx)
+        {
+            this.close(Some(overdue(due)));
         }
         if !this.out.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(this.take()))));
