@@ -110,7 +110,14 @@ fn render(error: BoxError, dialect: &'static dyn Dialect, record: &Arc<Record>) 
             let by = if failed.fault == Fault::Request { EndedBy::Gateway } else { EndedBy::Upstream };
             note(record, failed.info.class, by);
             let mut rsp = match failed.relay.take() {
-                Some(relay) => relay.map(Body::full),
+                Some(relay) => {
+                    let mut rsp = relay.map(Body::full);
+                    if rsp.status().as_u16() == 529 {
+                        // Only Anthropic's clients know it.
+                        *rsp.status_mut() = status_of(&failed.info, dialect);
+                    }
+                    rsp
+                }
                 None => of_info(&failed.info, dialect, record),
             };
             let attempts = record.note(|facts| facts.attempts);
@@ -138,8 +145,12 @@ fn note(record: &Record, class: ErrorClass, by: EndedBy) {
     });
 }
 
+fn status_of(info: &ErrorInfo, dialect: &dyn Dialect) -> StatusCode {
+    StatusCode::from_u16(dialect.error_status(info)).unwrap_or(StatusCode::BAD_GATEWAY)
+}
+
 fn of_info(info: &ErrorInfo, dialect: &'static dyn Dialect, record: &Record) -> Response<Body> {
-    let status = StatusCode::from_u16(dialect.error_status(info)).unwrap_or(StatusCode::BAD_GATEWAY);
+    let status = status_of(info, dialect);
     let mut rsp = Response::new(Body::full(dialect.encode_error(info, &record.id)));
     *rsp.status_mut() = status;
     let headers = rsp.headers_mut();

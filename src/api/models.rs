@@ -79,12 +79,13 @@ enum Shape {
 }
 
 impl Shape {
-    /// Gemini has paths of its own; the other two share theirs, and Anthropic's clients always state a version.
+    /// Gemini has paths of its own, and its clients a header; Anthropic's clients always state a version.
     fn of(req: &Request<Body>) -> Self {
         let path = req.uri().path();
-        if path.starts_with("/v1beta") || path.starts_with("/v1alpha") {
+        let headers = req.headers();
+        if path.starts_with("/v1beta") || path.starts_with("/v1alpha") || headers.contains_key("x-goog-api-key") {
             Self::Gemini
-        } else if req.headers().contains_key("anthropic-version") {
+        } else if headers.contains_key("anthropic-version") {
             Self::Anthropic
         } else {
             Self::OpenAi

@@ -266,7 +266,7 @@ mod tests {
         let facts = Facts { model: Some("m\u{7}\"".into()), ..Facts::default() };
         let mut line = BytesMut::new();
         write(LineFormat::Json, &record, &facts, &mut line);
-        assert_eq!(line.split(|byte| *byte == b'\n').count(), 2, "one line");
+        assert_eq!(line[..].split(|byte| *byte == b'\n').count(), 2, "one line");
         let value: serde_json::Value = serde_json::from_slice(&line).expect("it is JSON");
         assert_eq!(value["model"], "m\u{7}\"");
         let mut line = BytesMut::new();

@@ -2,7 +2,7 @@
 
 use lockgate_filters::model::{
     CallKind, Delta, ErrorClass, ErrorInfo, Event, Family, Finish, FinishReason, Opaque, OpaqueKind, OutputFormat,
-    PartContent, PartKey, PartKind, PartStart, Request, Role, Start, Str, Tool, ToolCall, Usage,
+    PartContent, PartKey, PartKind, PartStart, Request, Role, Start, Str, Tool, ToolCall, ToolChoice, Usage,
 };
 use serde_json::{Value, json};
 
@@ -161,7 +161,7 @@ impl Writer<'_> {
             Calls::All => MAX_CALLS,
         };
         let mut called = false;
-        for tool in request.tools.iter().take(most) {
+        for tool in request.tools.iter().filter(|tool| is_chosen(&request.tool_choice, tool)).take(most) {
             called |= self.call(tool, prompt);
         }
         if called {
@@ -223,6 +223,17 @@ impl Writer<'_> {
             Event::End,
         ]);
         self.steps
+    }
+}
+
+/// Whether the client lets a tool be called.
+fn is_chosen(choice: &ToolChoice, tool: &Tool) -> bool {
+    let Tool::Function { name, .. } = tool else { return false };
+    match choice {
+        ToolChoice::None => false,
+        ToolChoice::Named(chosen) => chosen == name,
+        ToolChoice::Allowed { names, .. } => names.contains(name),
+        _ => true,
     }
 }
 

@@ -64,6 +64,8 @@ struct Open {
     part: PartKey,
     /// The number of the block of thinking, where the vendor counts.
     index: Option<u64>,
+    /// Its words come in a field without state; a piece with state that follows repeats them.
+    plain: bool,
 }
 
 impl Parser {
@@ -235,6 +237,9 @@ impl Writer<'_> {
         if delta.reasoning_details.is_none() && delta.thinking_blocks.is_none() {
             if let Some(text) = reasoning::plain(delta, source) {
                 self.text(Speech::Reasoning, &text);
+                if let Some(open) = &mut self.candidate.open {
+                    open.plain = open.speech == Speech::Reasoning;
+                }
             }
             return;
         }
@@ -256,7 +261,8 @@ impl Writer<'_> {
                     self.close_open();
                 }
                 let part = self.open(Speech::Reasoning, piece.index);
-                if !piece.text.is_empty() {
+                let repeats = opaque.is_some() && matches!(&self.candidate.open, Some(open) if open.plain);
+                if !piece.text.is_empty() && !repeats {
                     self.push(part, Delta::Text(piece.text));
                 }
                 if let Some(opaque) = opaque {
@@ -341,7 +347,7 @@ impl Writer<'_> {
         }
         self.close_open();
         let part = self.start(speech.kind());
-        self.candidate.open = Some(Open { speech, part, index });
+        self.candidate.open = Some(Open { speech, part, index, plain: false });
         part
     }
 
