@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinSet,
-    time::Instant,
+    time::{Instant, MissedTickBehavior},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
@@ -24,6 +24,9 @@ use crate::{
 /// The variable with the key that seals opaque state. With the same one on every node, and across restarts,
 /// conversations go on; without it a random one is made.
 const SEAL_KEY: &str = "LOCKGATE_SEAL_KEY";
+
+/// Shorter than any timeout that a request sets.
+const HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// How often a drain looks whether it is done.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
@@ -102,6 +105,7 @@ async fn serve(path: Option<&Path>, config: &Config) -> Result<(), Failure> {
         sim.serve().await;
         Ok(())
     });
+    tasks.spawn(heartbeat());
     let (stop, stopped) = watch::channel(false);
     let certificates = listeners(config, &shared, &stopped, &mut tasks)?;
     announce(config);
@@ -125,6 +129,16 @@ async fn serve(path: Option<&Path>, config: &Config) -> Result<(), Failure> {
         access.close();
     }
     outcome
+}
+
+/// Keeps a timer due soon at all times. The runtime wakes itself by a system call for every timer that is due before
+/// all others; with this one around, the timeouts of requests never are.
+async fn heartbeat() -> io::Result<()> {
+    let mut beat = tokio::time::interval(HEARTBEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+    }
 }
 
 fn listeners(

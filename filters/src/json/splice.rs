@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use memchr::memchr2;
+use memchr::memchr;
 
 /// A top-level member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,15 +123,20 @@ fn skip_string(body: &[u8], at: usize) -> Result<usize, MemberError> {
     if body.get(at) != Some(&b'"') {
         return Err(MemberError::Malformed(at));
     }
-    let mut from = at + 1;
-    loop {
-        let rest = body.get(from..).unwrap_or_default();
-        match memchr2(b'"', b'\\', rest) {
-            None => return Err(MemberError::Malformed(body.len())),
-            Some(found) if rest[found] == b'"' => return Ok(from + found + 1),
-            Some(found) => from += found + 2,
+    let start = at + 1;
+    let mut from = start;
+    // Quotes are rarer than escapes in prose and code, so they are what is looked for; a quote ends the string unless
+    // an odd number of backslashes stands before it.
+    while let Some(found) = memchr(b'"', body.get(from..).unwrap_or_default()) {
+        let quote = from + found;
+        let before = body.get(start..quote).unwrap_or_default();
+        let escapes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+        if escapes % 2 == 0 {
+            return Ok(quote + 1);
         }
+        from = quote + 1;
     }
+    Err(MemberError::Malformed(body.len()))
 }
 
 /// Skips the value that begins at `at`; gives the position after it.

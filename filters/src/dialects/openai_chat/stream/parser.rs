@@ -64,7 +64,7 @@ struct Open {
     part: PartKey,
     /// The number of the block of thinking, where the vendor counts.
     index: Option<u64>,
-    /// Its words come in a field without state; a piece with state that follows repeats them.
+    /// Its words come in a field without state; pieces that follow repeat them, to say what their state belongs to.
     plain: bool,
 }
 
@@ -250,7 +250,8 @@ impl Writer<'_> {
 
     fn piece(&mut self, piece: Piece) {
         let continues = matches!(&self.candidate.open, Some(open)
-            if open.speech == Speech::Reasoning && piece.continues(open.index));
+            if open.speech == Speech::Reasoning
+                && (open.plain || piece.continues(open.index)));
         match piece.opaque {
             Some(opaque) if piece.sealed && !continues => {
                 self.close_open();
@@ -261,7 +262,7 @@ impl Writer<'_> {
                     self.close_open();
                 }
                 let part = self.open(Speech::Reasoning, piece.index);
-                let repeats = opaque.is_some() && matches!(&self.candidate.open, Some(open) if open.plain);
+                let repeats = matches!(&self.candidate.open, Some(open) if open.plain);
                 if !piece.text.is_empty() && !repeats {
                     self.push(part, Delta::Text(piece.text));
                 }

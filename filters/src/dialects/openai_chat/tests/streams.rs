@@ -150,6 +150,23 @@ fn thinking_is_read_from_every_member() {
 }
 
 #[test]
+fn words_that_come_again_with_their_state_are_read_once() {
+    let parts = parts(&[
+        &delta(r#"{"reasoning_content":"think "}"#),
+        &delta(r#"{"reasoning_content":"twice"}"#),
+        &delta(
+            r#"{"reasoning_details":[{"type":"reasoning.text","text":"think twice","index":0},{"type":"reasoning.encrypted","data":"c3RhdGU=","index":0}]}"#,
+        ),
+        &delta(r#"{"content":"done"}"#),
+    ]);
+    let words = parts.iter().filter_map(|part| match part {
+        PartContent::Reasoning(reasoning) => reasoning.text.as_deref(),
+        _ => None,
+    });
+    assert_eq!(words.collect::<String>(), "think twice");
+}
+
+#[test]
 fn a_signature_stays_with_the_words_that_it_signs() {
     let block = |index: u32, text: &str| {
         delta(&format!(
