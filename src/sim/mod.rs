@@ -2,7 +2,7 @@
 //!
 //! It is reached over a real loopback socket like any other provider and speaks every dialect. What it does is said by
 //! the model's name: words joined by `+`, some with a value, for example `sim/think+echo+pace=20`. The words are
-//! listed in [`behaviour`]. The same request always gets the same answer.
+//! listed in `behaviour`, and in docs/sim.md. The same request always gets the same answer.
 
 mod behaviour;
 mod invent;
