@@ -90,6 +90,8 @@ pub fn too_large(limit: u64) -> BoxError {
 
 /// The answer to a request that failed for `error`, in `dialect`. What guards the failure carried hang on its body.
 pub fn answer(error: BoxError, dialect: &'static dyn Dialect, record: &Arc<Record>) -> Response<Body> {
+    // Where several dialects share a path, the body may have told which it is.
+    let dialect = record.note(|facts| facts.dialect).unwrap_or(dialect);
     let (error, guard) = match error.downcast::<Refused>() {
         Ok(refused) => {
             let (error, guard) = refused.into_parts();
@@ -157,6 +159,11 @@ fn of_info(info: &ErrorInfo, dialect: &'static dyn Dialect, record: &Record) -> 
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = info.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    for (name, value) in dialect.error_headers(info) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value.into_bytes()) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
     }
     if record.note(|facts| facts.attempts) > 1 {
         // Every target has been tried: the official clients' own retries would only multiply that.

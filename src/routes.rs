@@ -30,7 +30,7 @@ struct Entry<T> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captures {
     values: Vec<(String, String)>,
-    /// The literal after the colon of the capture that has one.
+    /// The literal after the colon of the capture that has one, or after the model.
     verb: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl Captures {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The verb at the end of the path (`generateContent`).
+    /// The verb at the end of the path (`generateContent`, `converse-stream`).
     pub fn verb(&self) -> Option<&str> {
         self.verb.as_deref()
     }
@@ -138,7 +138,13 @@ impl<T> RouteTable<T> {
                 None => (here, None),
             };
             match segment {
-                Segment::Literal(text) if text == part => rest = after,
+                Segment::Literal(text) if text == part => {
+                    // Behind a model, a word of the path is what is asked of it (`/model/{model}/converse`).
+                    if captures.get("model").is_some() {
+                        captures.verb = Some(text.clone());
+                    }
+                    rest = after;
+                }
                 Segment::Capture { name, tail: true, suffix } => {
                     captures.take(name, here, suffix.as_deref())?;
                     rest = None;

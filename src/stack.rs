@@ -37,8 +37,8 @@ impl std::fmt::Debug for Common {
 
 /// What a chat route's stack is made of besides.
 pub struct Chat {
-    /// The client's dialect.
-    pub dialect: &'static dyn Dialect,
+    /// The client's dialect; of several, the first that knows the body as its own. Never empty.
+    pub dialects: Arc<[&'static dyn Dialect]>,
     /// Whether a loss in translation is an error.
     pub strict: bool,
     /// How long an exchange may take in all.
@@ -59,7 +59,7 @@ pub struct Chat {
 
 impl std::fmt::Debug for Chat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Chat").field("dialect", &self.dialect).finish_non_exhaustive()
+        f.debug_struct("Chat").field("dialects", &self.dialects).finish_non_exhaustive()
     }
 }
 
@@ -73,7 +73,7 @@ pub fn chat(common: Common, chat: Chat) -> RouteService {
         // Failover sends the body more than once, and routing looks into it: it is read whole, once.
         .layer(CollectLayer::new(chat.body_limit, chat.body_grace))
         // From bytes to a call, in the client's dialect.
-        .layer(InspectLayer::new(chat.dialect, chat.strict, chat.total))
+        .layer(InspectLayer::new(chat.dialects, chat.strict, chat.total))
         // From the call's model to the targets that may serve it.
         .layer(ResolveLayer::new(chat.directory, chat.model))
         // Outside translation: the next target may speak another dialect.

@@ -91,7 +91,8 @@ fn only_the_gateway_reads_configuration() {
 #[test]
 fn only_translate_knows_dialects() {
     for (file, line) in code_under("layers/src", &["layers/src/translate"]) {
-        let types_aside = line.replace("dialects::Dialect,", "").replace("dialects::Dialect;", "");
+        let types_aside =
+            line.replace("dialects::Dialect,", "").replace("dialects::Dialect;", "").replace("dialects::Upstream,", "");
         let named =
             ["dialects::", "DIALECTS", "lockgate_filters::dialects"].iter().any(|word| types_aside.contains(word));
         assert!(!named, "{file} must leave dialects to `translate`: {line}");
@@ -145,8 +146,12 @@ fn a_dialect_is_one_folder_and_one_line() {
 #[test]
 fn every_dialect_of_the_configuration_can_chat() {
     for name in lockgate_config::DIALECTS {
-        let found = lockgate_filters::dialects::find(name, "llm/v1/chat");
-        assert!(found.is_some(), "configuration accepts `{name}`, so the table must have it");
+        let found = lockgate_filters::dialects::find(name, "llm/v1/chat").and_then(|dialect| dialect.upstream());
+        assert!(found.is_some(), "configuration accepts `{name}` for providers, so the table must have it");
+    }
+    for name in lockgate_config::CLIENT_DIALECTS {
+        let found = lockgate_filters::dialects::find(name, "llm/v1/chat").expect("configuration accepts it");
+        assert!(found.upstream().is_none(), "`{name}` is for clients alone");
     }
 }
 

@@ -86,23 +86,34 @@ pub(crate) fn key_header(name: &str, raw: &RawProvider) -> String {
     format!("x-{}-key", word.to_ascii_lowercase())
 }
 
-/// Returns the dialects of a provider's paths with these paths, the dialect of the provider first.
-pub(crate) fn faces(dialect: &str, paths: &RawPaths) -> Vec<(String, String)> {
-    let mut faces: Vec<(String, String)> = Vec::new();
-    let of_paths = [(dialect, &paths.chat), ("anthropic", &paths.messages), ("gemini", &paths.generate_content)];
-    for (name, path) in of_paths {
+/// What a provider's paths say that it speaks: dialect, route type and path, its own dialect's chat first.
+pub(crate) fn faces(dialect: &str, paths: &RawPaths) -> Vec<(String, &'static str, String)> {
+    const CHAT: &str = "llm/v1/chat";
+    let of_paths = [
+        (dialect, CHAT, &paths.chat),
+        ("anthropic", CHAT, &paths.messages),
+        ("gemini", CHAT, &paths.generate_content),
+        ("bedrock", CHAT, &paths.converse),
+        ("openai", "llm/v1/responses", &paths.responses),
+        ("openai", "llm/v1/completions", &paths.completions),
+        ("ollama", "llm/v1/completions", &paths.generate),
+    ];
+    let mut faces: Vec<(String, &'static str, String)> = Vec::new();
+    for (name, route_type, path) in of_paths {
         if let Some(path) = path
-            && !faces.iter().any(|(other, _)| other == name)
+            && !faces.iter().any(|(other, of, _)| other == name && *of == route_type)
         {
-            faces.push((name.to_owned(), path.clone()));
+            faces.push((name.to_owned(), route_type, path.clone()));
         }
     }
-    faces.sort_by_key(|(name, _)| name != dialect);
+    faces.sort_by_key(|(name, route_type, _)| (name != dialect, *route_type != CHAT));
     faces
 }
 
 fn dialects(raw: &RawProvider) -> Vec<String> {
     let dialect = raw.dialect.as_deref().unwrap_or_default();
     let paths = raw.paths.clone().unwrap_or_default();
-    faces(dialect, &paths).into_iter().map(|(name, _)| name).collect()
+    let mut names: Vec<String> = faces(dialect, &paths).into_iter().map(|(name, ..)| name).collect();
+    names.dedup();
+    names
 }

@@ -44,8 +44,15 @@ pub use self::types::{
 /// Names of the dialects that `dialect` may have.
 pub const DIALECTS: &[&str] = &["openai", "anthropic", "gemini"];
 
+/// Dialects that only clients speak: a route may have one, a provider may not.
+pub const CLIENT_DIALECTS: &[&str] = &[];
+
 /// Names that `route_type` may have. Health and metrics are the gateway's own and no routes.
-pub const ROUTE_TYPES: &[&str] = &["llm/v1/chat", "llm/v1/models", "passthrough"];
+pub const ROUTE_TYPES: &[&str] =
+    &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions", "llm/v1/models", "passthrough"];
+
+/// The route types that hold a conversation with a model.
+pub const CONVERSATIONS: &[&str] = &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions"];
 
 /// What a configuration without a file is called in reports.
 const NO_FILE: &str = "defaults";

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use bytes::Bytes;
 use criterion::Criterion;
 use lockgate_filters::{
-    dialects::{CallHead, DIALECTS, Dialect, Target},
+    dialects::{CallHead, Dialect, Target, upstreams},
     json,
     seal::Sealer,
 };
@@ -45,8 +45,8 @@ fn body(dialect: &dyn Dialect, size: usize) -> Bytes {
 fn requests(criterion: &mut Criterion, size_name: &str, size: usize) {
     let sealer = Sealer::new(b"a key for benches");
     let target = Target { model: "another-model", quirks: &[], usage_in_stream: true, sealer: &sealer };
-    for from in DIALECTS {
-        let body = body(*from, size);
+    for from in upstreams() {
+        let body = body(from, size);
         bench(criterion, &format!("{size_name}/inspect and splice/{}", from.name()), || {
             let inspection = from.inspect(&HEAD, &body).expect("the request is good");
             let mut splices = from.splices(&inspection, &target);
@@ -57,7 +57,7 @@ fn requests(criterion: &mut Criterion, size_name: &str, size: usize) {
         });
         assert!(count <= MOST_ALLOCATIONS, "decoding {} takes {count} allocations", from.name());
         let request = from.decode_request(&HEAD, &body).expect("the request is good");
-        for to in DIALECTS {
+        for to in upstreams() {
             let name = format!("{size_name}/encode/{} to {}", from.name(), to.name());
             let count = bench(criterion, &name, || {
                 black_box(to.encode_request(&request, &target).expect("the request can be carried"));

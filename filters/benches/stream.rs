@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use criterion::Criterion;
 use lockgate_filters::{
-    dialects::{Dialect, Reply, StreamDecoder, StreamForm, TapSpec, find},
+    dialects::{Reply, StreamDecoder, StreamForm, TapSpec, Upstream, find},
     model::{Event, Str},
     seal::Sealer,
     sse::SseReader,
@@ -18,7 +18,7 @@ mod support;
 
 /// How one dialect's upstream speaks.
 struct Voice {
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn Upstream,
     /// All that comes before the text.
     opening: &'static str,
     /// A text delta, its text left out.
@@ -32,7 +32,9 @@ impl Voice {
 }
 
 fn voices() -> [Voice; 3] {
-    let dialect = |name: &str| find(name, "llm/v1/chat").expect("the table has the dialect");
+    let dialect = |name: &str| {
+        find(name, "llm/v1/chat").and_then(|dialect| dialect.upstream()).expect("the table has the dialect")
+    };
     [
         Voice {
             dialect: dialect("openai"),

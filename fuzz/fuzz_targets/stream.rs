@@ -4,13 +4,13 @@
 use bytes::{Bytes, BytesMut};
 use libfuzzer_sys::fuzz_target;
 use lockgate_filters::{
-    dialects::{DIALECTS, Dialect, StreamForm, TapSpec},
+    dialects::{DIALECTS, StreamForm, TapSpec, Upstream},
     model::Event,
     stream::{Folder, Sequencer},
 };
 use lockgate_fuzz::{chunks, pick, reply};
 
-fn decode(dialect: &dyn Dialect, chunks: &[Bytes]) -> (Vec<Event>, bool) {
+fn decode(dialect: &dyn Upstream, chunks: &[Bytes]) -> (Vec<Event>, bool) {
     let mut decoder = dialect.stream_decoder();
     let mut events = Vec::new();
     let good = chunks.iter().all(|chunk| decoder.feed(chunk.clone(), &mut events).is_ok())

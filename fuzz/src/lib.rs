@@ -2,15 +2,16 @@
 
 use bytes::Bytes;
 use lockgate_filters::{
-    dialects::{CallHead, DIALECTS, Dialect, Reply, StreamForm, Target},
+    dialects::{CallHead, Reply, StreamForm, Target, Upstream, upstreams},
     model::Str,
     seal::Sealer,
 };
 
 /// The dialect that an input's first byte picks (`a` the first of the table, `b` the second ...), and the rest.
-pub fn pick(input: &[u8]) -> Option<(&'static dyn Dialect, &[u8])> {
+pub fn pick(input: &[u8]) -> Option<(&'static dyn Upstream, &[u8])> {
     let (first, rest) = input.split_first()?;
-    Some((DIALECTS[usize::from(first.wrapping_sub(b'a')) % DIALECTS.len()], rest))
+    let count = upstreams().count();
+    Some((upstreams().nth(usize::from(first.wrapping_sub(b'a')) % count)?, rest))
 }
 
 /// The chunks of an input whose first line says how long they are, a byte each; the last is what is left.

@@ -79,7 +79,8 @@ impl Directory for OneUpstream {
 
 fn endpoint(authority: &str) -> Result<Endpoint, BoxError> {
     let path = "/v1/chat/completions".to_owned();
-    let dialect = dialects::find("openai", "llm/v1/chat").ok_or("no such dialect")?;
+    let dialect =
+        dialects::find("openai", "llm/v1/chat").and_then(dialects::Dialect::upstream).ok_or("no such dialect")?;
     Ok(Endpoint {
         name: Str::from_static("upstream"),
         tls: false,
@@ -107,7 +108,7 @@ async fn main() -> Result<(), BoxError> {
     let stack = ServiceBuilder::new()
         .layer(AuthLayer::new(Arc::new(Keys::new(keys)), "/v1/messages".into()))
         .layer(CollectLayer::new(32 << 20, Duration::from_mins(1)))
-        .layer(InspectLayer::new(dialect, false, Duration::from_mins(15)))
+        .layer(InspectLayer::new(Arc::from([dialect]), false, Duration::from_mins(15)))
         .layer(ResolveLayer::new(directory, RouteModel::default()))
         .layer(FailoverLayer)
         .layer(TranslateLayer::new(Sealer::new(b"change me")))

@@ -13,7 +13,10 @@ use std::{
 };
 
 use http::{Request, Response};
-use lockgate_filters::model::{Losses, Str, Usage};
+use lockgate_filters::{
+    dialects::Dialect,
+    model::{Losses, Str, Usage},
+};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
@@ -39,7 +42,7 @@ pub struct Record {
     pub path: Str,
     /// The client's address.
     pub client: Option<std::net::SocketAddr>,
-    /// The client's dialect.
+    /// The client's dialect; the first of several where they share the path. See [`Record::dialect_of`].
     pub dialect: &'static str,
     /// Bytes of body sent to the client.
     pub bytes_out: AtomicU64,
@@ -57,6 +60,8 @@ impl std::fmt::Debug for Record {
 pub struct Facts {
     /// The gateway key that was used, by name.
     pub key: Option<Arc<str>>,
+    /// The client's dialect, where only the body told it.
+    pub dialect: Option<&'static dyn Dialect>,
     /// The model as the client named it.
     pub model: Option<Str>,
     /// Whether the client asked for a stream.
@@ -132,6 +137,11 @@ impl Record {
             bytes_out: AtomicU64::new(0),
             facts: Mutex::new(Facts::default()),
         }
+    }
+
+    /// The name of the client's dialect, as far as `facts` know it.
+    pub fn dialect_of(&self, facts: &Facts) -> &'static str {
+        facts.dialect.map_or(self.dialect, Dialect::name)
     }
 
     /// Adds to the facts, or reads them. The lock is never held across an await.

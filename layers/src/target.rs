@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, uri::Authority};
-use lockgate_filters::{dialects::Dialect, model::Str};
+use lockgate_filters::{dialects::Upstream, model::Str};
 
 /// One place that can serve a model. Built when the configuration is loaded, shared by all requests.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub struct Endpoint {
 #[derive(Debug)]
 pub struct Face {
     /// The dialect.
-    pub dialect: &'static dyn Dialect,
+    pub dialect: &'static dyn Upstream,
     /// Path of a whole answer, from the root of the host; may hold `{model}`.
     pub path: String,
     /// Path, and query if there is one, of a streamed answer.

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, Uri, header};
 use lockgate_config::join_path;
 use lockgate_filters::{
-    dialects::{Dialect, Tap, TapSpec},
+    dialects::{Tap, TapSpec, Upstream},
     model::{ErrorClass, ErrorInfo, Usage},
 };
 use lockgate_layers::{BoxError, auth::Identity, body::Body, record::Record, target::Endpoint};
@@ -173,7 +173,7 @@ impl Service<Request<Body>> for Passthrough {
 /// Reads usage from an answer that nobody may touch.
 #[derive(Default)]
 pub struct Meter {
-    dialect: Option<&'static dyn Dialect>,
+    dialect: Option<&'static dyn Upstream>,
     state: Metering,
     scratch: Vec<Bytes>,
 }
@@ -199,7 +199,7 @@ impl std::fmt::Debug for Meter {
 }
 
 impl Meter {
-    fn new(dialect: Option<&'static dyn Dialect>) -> Self {
+    fn new(dialect: Option<&'static dyn Upstream>) -> Self {
         Self { dialect, state: Metering::Off, scratch: Vec::new() }
     }
 

@@ -9,7 +9,7 @@ use std::{
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use lockgate_filters::{
-    dialects,
+    dialects::{self, Dialect},
     model::{Delta, Event, PartKind, Str},
 };
 use lockgate_layers::{
@@ -52,7 +52,9 @@ async fn exchange(shared: &gateway::Shared, model: &str, text: &str) -> Result<(
     let Lookup::Found(route, _) = gateway.routes.find(&Method::POST, PATH) else {
         return Err(Failure::Other(format!("the configuration has no route `{PATH}`")));
     };
-    let dialect = dialects::find("openai", "llm/v1/chat").ok_or_else(|| Failure::Other("no dialect".to_owned()))?;
+    let dialect = dialects::find("openai", "llm/v1/chat")
+        .and_then(Dialect::upstream)
+        .ok_or_else(|| Failure::Other("no dialect".to_owned()))?;
     let record =
         Arc::new(Record::new(Str::from_static("call"), PATH.into(), Method::POST, PATH.into(), dialect.name()));
     shared.observer().begin(&record);
@@ -75,7 +77,7 @@ async fn exchange(shared: &gateway::Shared, model: &str, text: &str) -> Result<(
     print(rsp.into_body(), dialect).await
 }
 
-async fn print(mut body: Body, dialect: &dyn dialects::Dialect) -> Result<(), Failure> {
+async fn print(mut body: Body, dialect: &dyn dialects::Upstream) -> Result<(), Failure> {
     let mut decoder = dialect.stream_decoder();
     let mut events = Vec::new();
     let mut visible = Vec::new();

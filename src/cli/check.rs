@@ -86,7 +86,8 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
             "passthrough" => "the provider in the path, untouched".to_owned(),
             _ => "the gateway".to_owned(),
         });
-        let dialect = route.dialect.as_deref().map_or(String::new(), |dialect| format!(" ({dialect})"));
+        let dialect =
+            if route.dialects.is_empty() { String::new() } else { format!(" ({})", route.dialects.join(", ")) };
         [format!("{methods} {}", route.path), format!("{}{dialect}", route.route_type), goes, String::new()]
     });
     table(out, ["route", "type", "goes to", ""], routes)?;

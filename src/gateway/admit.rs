@@ -64,7 +64,7 @@ impl Gateway {
             }
             Lookup::Unknown => (&self.fallback, Captures::default(), Some(RouteError::unknown(path).into())),
         };
-        let dialect = route.dialect.unwrap_or_else(|| dialect_of(path, &parts.headers));
+        let dialect = route.dialects.first().copied().unwrap_or_else(|| dialect_of(path, &parts.headers));
         let (id, request_id) = request_id(parts.headers.get(REQUEST_ID));
         let mut record = Record::new(id, route.name.clone(), parts.method.clone(), Str::from(path), dialect.name());
         record.client = client;

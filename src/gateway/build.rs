@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use lockgate_config::{Config, FailoverOverrides, KeyMaterial, ModelOverride, Segment, TimeoutOverrides};
-use lockgate_filters::{dialects, model::Str};
+use lockgate_filters::{
+    dialects::{self, Dialect},
+    model::Str,
+};
 use lockgate_layers::{
     auth::{Identity, Keys, hash_key},
     resolve::RouteModel,
@@ -89,7 +92,7 @@ fn own_route(config: &Config, path: &str, service: RouteService) -> Route {
     Route {
         name: path.into(),
         route_type: "gateway".into(),
-        dialect: None,
+        dialects: Arc::from([]),
         lane: Lane::Stack,
         upgrade: false,
         total: Duration::from_secs(30),
@@ -128,13 +131,7 @@ impl Builder<'_> {
     fn route(&self, route: &lockgate_config::Route) -> Result<Route, BuildError> {
         let name: Arc<str> = route.path.text.as_str().into();
         let timeouts = self.config.timeouts.with(&route.timeouts);
-        let dialect = match &route.dialect {
-            None => None,
-            Some(dialect) => Some(dialects::find(dialect, "llm/v1/chat").ok_or_else(|| BuildError::Route {
-                route: route.path.text.clone(),
-                reason: format!("nobody here speaks dialect `{dialect}`"),
-            })?),
-        };
+        let dialects = self.dialects(route)?;
         let common = Common { sink: self.parts.observer.clone(), keys: self.keys.clone(), route: name.clone() };
         let (lane, service) = match route.route_type.as_str() {
             "passthrough" => {
@@ -146,12 +143,12 @@ impl Builder<'_> {
                 (Lane::Opaque, stack::head(common, service))
             }
             "llm/v1/models" => (Lane::Stack, stack::head(common, api::models::ListModels::new(self.models.clone()))),
-            _ => (Lane::Stack, self.chat(route, common, dialect, &timeouts)),
+            _ => (Lane::Stack, self.chat(route, common, dialects.clone(), &timeouts)),
         };
         Ok(Route {
             name,
             route_type: route.route_type.as_str().into(),
-            dialect,
+            dialects,
             lane,
             upgrade: route.upgrade,
             total: timeouts.total,
@@ -161,15 +158,28 @@ impl Builder<'_> {
         })
     }
 
+    /// The dialects of a route. A route that only lists or passes on has those of chat.
+    fn dialects(&self, route: &lockgate_config::Route) -> Result<Arc<[&'static dyn Dialect]>, BuildError> {
+        let conversation = lockgate_config::CONVERSATIONS.contains(&route.route_type.as_str());
+        let route_type = if conversation { &route.route_type } else { "llm/v1/chat" };
+        let found = route.dialects.iter().map(|dialect| {
+            dialects::find(dialect, route_type).ok_or_else(|| BuildError::Route {
+                route: route.path.text.clone(),
+                reason: format!("nobody here speaks dialect `{dialect}` for `{route_type}`"),
+            })
+        });
+        found.collect()
+    }
+
     fn chat(
         &self,
         route: &lockgate_config::Route,
         common: Common,
-        dialect: Option<&'static dyn dialects::Dialect>,
+        dialects: Arc<[&'static dyn Dialect]>,
         timeouts: &lockgate_config::Timeouts,
     ) -> RouteService {
         let chat = Chat {
-            dialect: dialect.unwrap_or(dialects::DIALECTS[0]),
+            dialects,
             strict: route.strict,
             total: timeouts.total,
             body_limit: route.limits.body as u64,

@@ -53,9 +53,11 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
     let authority: Authority = authority.parse().map_err(|_| fail("its `base_url` has no valid host".to_owned()))?;
     let mut faces = Vec::new();
     for face in &provider.faces {
-        let dialect = dialects::find(&face.dialect, "llm/v1/chat")
-            .ok_or_else(|| fail(format!("nobody here speaks dialect `{}`", face.dialect)))?;
-        let path = base.path(&face.chat_path);
+        let dialect = dialects::find(&face.dialect, &face.route_type).and_then(dialects::Dialect::upstream);
+        let dialect = dialect.ok_or_else(|| {
+            fail(format!("nobody here speaks dialect `{}` for `{}` to a provider", face.dialect, face.route_type))
+        })?;
+        let path = base.path(&face.path);
         let stream_path = face.stream_path.as_ref().map_or_else(|| path.clone(), |path| base.path(path));
         faces.push(Face { dialect, path, stream_path });
     }

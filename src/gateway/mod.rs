@@ -53,8 +53,8 @@ pub struct Route {
     pub name: Arc<str>,
     /// What is asked for (`llm/v1/chat`).
     pub route_type: Arc<str>,
-    /// How it is asked for; `None` where the request's headers tell.
-    pub dialect: Option<&'static dyn Dialect>,
+    /// How it is asked for: several where the body tells, none where the request's headers do.
+    pub dialects: Arc<[&'static dyn Dialect]>,
     /// Its lane.
     pub lane: Lane,
     /// Whether a protocol upgrade is let through.

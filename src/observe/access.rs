@@ -40,7 +40,7 @@ fn json(record: &Record, facts: &Facts, line: &mut BytesMut) {
         object.text("client", &client.to_string());
     }
     object.optional("key", facts.key.as_deref());
-    object.text("dialect", record.dialect);
+    object.text("dialect", record.dialect_of(facts));
     object.optional("upstream_dialect", facts.upstream_dialect);
     object.optional("model", facts.model.as_deref());
     object.optional("provider", provider(facts));
@@ -71,7 +71,7 @@ fn human(record: &Record, facts: &Facts, line: &mut BytesMut) {
     push_time(line, SystemTime::now());
     line.extend_from_slice(b" ");
     push_u64(line, facts.status.into());
-    for text in [record.method.as_str(), &record.path, record.dialect] {
+    for text in [record.method.as_str(), &record.path, record.dialect_of(facts)] {
         line.extend_from_slice(b" ");
         push_visible(line, text);
     }

@@ -130,7 +130,7 @@ impl Metrics {
         let provider = target.map(|target| &*target.provider).or(facts.provider.as_deref()).unwrap_or_default();
         let mut key = Key {
             route: record.route.clone(),
-            dialect: record.dialect,
+            dialect: record.dialect_of(facts),
             provider: provider.to_owned(),
             model: target.map(|target| target.model.to_string()).unwrap_or_default(),
             status: facts.status,

@@ -81,7 +81,7 @@ impl Sim {
 async fn answer(req: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let (parts, body) = req.into_parts();
     let path = parts.uri.path();
-    let Some((dialect, family)) = dialect_of(path) else {
+    let Some(Asked { dialect, family, model, verb }) = asked(path) else {
         let mut rsp = Response::new(Body::full(&br#"{"error":{"message":"sim has no such path"}}"#[..]));
         *rsp.status_mut() = StatusCode::NOT_FOUND;
         return Ok(rsp);
@@ -90,7 +90,6 @@ async fn answer(req: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         Ok(body) => body.to_bytes(),
         Err(_) => return Ok(refuse(dialect, &ErrorInfo::new(ErrorClass::InvalidRequest, "sim: the body broke off"))),
     };
-    let (model, verb) = path_call(path);
     let head = CallHead { model: model.as_deref(), verb, query: parts.uri.query() };
     Ok(match act(dialect, family, &head, &body).await {
         Ok(rsp) => rsp,
@@ -98,26 +97,51 @@ async fn answer(req: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     })
 }
 
-fn dialect_of(path: &str) -> Option<(&'static dyn Dialect, Family)> {
-    let (name, family) = match path {
-        "/v1/chat/completions" => ("openai", Family::OpenAi),
-        "/v1/messages" => ("anthropic", Family::Anthropic),
-        _ if path.starts_with("/v1beta/models/") => ("gemini", Family::Gemini),
-        _ => return None,
-    };
-    dialects::find(name, "llm/v1/chat").map(|dialect| (dialect, family))
+/// Where the simulator speaks what: a prefix, and a suffix if the model stands between; then dialect, route type and
+/// whose state it makes up.
+const ENDPOINTS: &[(&str, &str, &str, &str, Family)] = &[
+    ("/v1/chat/completions", "", "openai", "llm/v1/chat", Family::OpenAi),
+    ("/v1/responses", "", "openai", "llm/v1/responses", Family::OpenAi),
+    ("/v1/completions", "", "openai", "llm/v1/completions", Family::OpenAi),
+    ("/v1/messages", "", "anthropic", "llm/v1/chat", Family::Anthropic),
+    ("/v1beta/models/", ":generateContent", "gemini", "llm/v1/chat", Family::Gemini),
+    ("/v1beta/models/", ":streamGenerateContent", "gemini", "llm/v1/chat", Family::Gemini),
+    ("/model/", "/converse", "bedrock", "llm/v1/chat", Family::Bedrock),
+    ("/model/", "/converse-stream", "bedrock", "llm/v1/chat", Family::Bedrock),
+    ("/v2/chat", "", "cohere", "llm/v1/chat", Family::Cohere),
+    ("/api/chat", "", "ollama", "llm/v1/chat", Family::Ollama),
+    ("/api/generate", "", "ollama", "llm/v1/completions", Family::Ollama),
+];
+
+/// What a path asks for.
+struct Asked<'p> {
+    dialect: &'static dyn Dialect,
+    family: Family,
+    model: Option<String>,
+    verb: Option<&'p str>,
 }
 
-/// Model and verb of a path that has them. The gateway percent-encodes what it must.
-fn path_call(path: &str) -> (Option<String>, Option<&str>) {
-    let Some((model, verb)) = path.strip_prefix("/v1beta/models/").and_then(|rest| rest.rsplit_once(':')) else {
-        return (None, None);
-    };
-    let model = ["%2B", "%3D", "%2F"]
-        .iter()
-        .zip(["+", "=", "/"])
-        .fold(model.to_owned(), |model, (from, to)| model.replace(from, to));
-    (Some(model), Some(verb))
+/// What a path asks for; `None` if the simulator has no such path.
+fn asked(path: &str) -> Option<Asked<'_>> {
+    ENDPOINTS.iter().find_map(|(prefix, suffix, dialect, route_type, family)| {
+        let rest = path.strip_prefix(prefix)?;
+        let model = rest.strip_suffix(suffix)?;
+        if suffix.is_empty() != model.is_empty() {
+            return None;
+        }
+        Some(Asked {
+            dialect: dialects::find(dialect, route_type)?,
+            family: *family,
+            model: (!model.is_empty()).then(|| plain(model)),
+            verb: rest.get(model.len() + 1..).filter(|verb| !verb.is_empty()),
+        })
+    })
+}
+
+/// A model as it was before the gateway percent-encoded what it must.
+fn plain(model: &str) -> String {
+    let encoded = ["%2B", "%3D", "%2F"].iter().zip(["+", "=", "/"]);
+    encoded.fold(model.to_owned(), |model, (from, to)| model.replace(from, to))
 }
 
 async fn act(
@@ -185,7 +209,7 @@ fn typed(body: Body, kind: &'static str) -> Response<Body> {
 }
 
 fn lied(dialect: &'static dyn Dialect, lie: Lie, stream: Option<StreamForm>) -> Response<Body> {
-    let kind = stream.map_or("application/json", |form| dialect.stream_content_type(form));
+    let kind = stream.map_or("application/json", StreamForm::content_type);
     match lie {
         Lie::Html => typed(Body::full(&b"<html><body>It works!</body></html>"[..]), "text/html"),
         Lie::Empty => typed(Body::empty(), kind),
@@ -236,7 +260,7 @@ fn streamed(
         waiting: None,
         held: BytesMut::new(),
     };
-    typed(Body::stream(performance), dialect.stream_content_type(form))
+    typed(Body::stream(performance), form.content_type())
 }
 
 /// Plays a script.

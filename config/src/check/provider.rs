@@ -9,9 +9,18 @@ use crate::secret::Secret;
 use crate::types::{Auth, BaseUrl, Face, Kind, ModelNames, Provider};
 use crate::{DIALECTS, catalog};
 
-/// Ending of a Gemini path, and what stands in its place for a stream.
+/// Endings of paths whose dialect has another path for streams, and what stands in their place there.
+const STREAMED: &[(&str, &str)] = &[
+    (GENERATE, ":streamGenerateContent?alt=sse"),
+    (":rawPredict", ":streamRawPredict"),
+    (CONVERSE, "/converse-stream"),
+];
+
+/// Ending of a Gemini path.
 const GENERATE: &str = ":generateContent";
-const GENERATE_STREAM: &str = ":streamGenerateContent?alt=sse";
+
+/// Ending of a Bedrock path.
+const CONVERSE: &str = "/converse";
 
 /// Returns the variable that moves a provider: `OPENAI_EU_BASE_URL` for `openai-eu`.
 pub(super) fn base_url_variable(name: &str) -> String {
@@ -115,13 +124,17 @@ fn faces(at: &At<'_>, raw: &RawProvider) -> Option<Vec<Face>> {
     }
     let paths = raw.paths.clone().unwrap_or_default();
     check_paths(&at.key("paths"), &paths)?;
-    let faces = catalog::faces(dialect, &paths).into_iter().map(|(dialect, chat_path)| {
-        let stream_path = chat_path.strip_suffix(GENERATE).map(|before| format!("{before}{GENERATE_STREAM}"));
-        Face { dialect, chat_path, stream_path }
+    let faces = catalog::faces(dialect, &paths).into_iter().map(|(dialect, route_type, path)| {
+        let stream_path =
+            STREAMED.iter().find_map(|(whole, streamed)| Some(format!("{}{streamed}", path.strip_suffix(whole)?)));
+        Face { dialect, route_type: route_type.to_owned(), path, stream_path }
     });
     let faces: Vec<Face> = faces.collect();
     if faces.is_empty() {
-        at.key("paths").error("expected one of `chat`, `messages` or `generate_content`".to_owned());
+        at.key("paths").error(
+            "expected one of `chat`, `messages`, `generate_content`, `converse`, `responses`, `completions` or `generate`"
+                .to_owned(),
+        );
         return None;
     }
     Some(faces)
@@ -132,6 +145,10 @@ fn check_paths(at: &At<'_>, paths: &RawPaths) -> Option<()> {
         ("chat", &paths.chat),
         ("messages", &paths.messages),
         ("generate_content", &paths.generate_content),
+        ("converse", &paths.converse),
+        ("responses", &paths.responses),
+        ("completions", &paths.completions),
+        ("generate", &paths.generate),
         ("models", &paths.models),
     ];
     let mut sound = Some(());
@@ -143,6 +160,9 @@ fn check_paths(at: &At<'_>, paths: &RawPaths) -> Option<()> {
             sound = None;
         } else if name == "generate_content" && !path.ends_with(GENERATE) {
             at.key(name).error(format!("invalid path `{path}`, expected `{GENERATE}` at its end"));
+            sound = None;
+        } else if name == "converse" && !path.ends_with(CONVERSE) {
+            at.key(name).error(format!("invalid path `{path}`, expected `{CONVERSE}` at its end"));
             sound = None;
         }
     }

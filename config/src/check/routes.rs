@@ -7,9 +7,9 @@ use super::settings::{failover_overrides, limits_with, timeout_overrides};
 use crate::document::{self, Document};
 use crate::env::MapEnv;
 use crate::nearest::{did_you_mean, expected_one_of};
-use crate::raw::{RawRoute, RawRoutes};
+use crate::raw::{RawDialects, RawRoute, RawRoutes};
 use crate::types::{Limits, Model, PathPattern, Route};
-use crate::{DIALECTS, ROUTE_TYPES};
+use crate::{CLIENT_DIALECTS, CONVERSATIONS, DIALECTS, ROUTE_TYPES};
 
 const FILE: &str = "data/routes.yaml";
 const TEXT: &str = include_str!("../../data/routes.yaml");
@@ -59,7 +59,7 @@ fn route(at: &At<'_>, raw: &RawRoute, limits: Limits, builtin: bool) -> Option<R
         let hint = expected_one_of(&raw.route_type, ROUTE_TYPES.iter().copied());
         at.key("route_type").error(format!("unknown route type `{}`{hint}", raw.route_type));
     }
-    let dialect = dialect(&at.key("dialect"), raw);
+    let dialects = dialects(&at.key("dialect"), raw);
     let methods = methods(&at.key("methods"), raw);
     let limits = limits_with(at, raw.limits.as_ref(), limits);
     let timeouts = timeout_overrides(at, raw.timeouts.as_ref());
@@ -72,7 +72,7 @@ fn route(at: &At<'_>, raw: &RawRoute, limits: Limits, builtin: bool) -> Option<R
         path,
         methods,
         route_type: raw.route_type.clone(),
-        dialect,
+        dialects,
         model: raw.model.clone(),
         model_override: raw.model_override.unwrap_or_default(),
         strict: raw.strict.unwrap_or(false),
@@ -84,21 +84,34 @@ fn route(at: &At<'_>, raw: &RawRoute, limits: Limits, builtin: bool) -> Option<R
     })
 }
 
-fn dialect(at: &At<'_>, raw: &RawRoute) -> Option<String> {
-    let Some(dialect) = &raw.dialect else {
-        return (raw.route_type == "llm/v1/chat").then(|| "openai".to_owned());
+fn dialects(at: &At<'_>, raw: &RawRoute) -> Vec<String> {
+    let default = if CONVERSATIONS.contains(&raw.route_type.as_str()) { vec!["openai".to_owned()] } else { Vec::new() };
+    let known = DIALECTS.iter().chain(CLIENT_DIALECTS).copied();
+    let check = |at: &At<'_>, dialect: &str| {
+        if !known.clone().any(|name| name == dialect) {
+            at.error(format!("unknown dialect `{dialect}`{}", expected_one_of(dialect, known.clone())));
+        }
     };
-    if !DIALECTS.contains(&dialect.as_str()) {
-        at.error(format!("unknown dialect `{dialect}`{}", expected_one_of(dialect, DIALECTS.iter().copied())));
+    match &raw.dialect {
+        None => default,
+        Some(RawDialects::One(dialect)) => {
+            check(at, dialect);
+            vec![dialect.clone()]
+        }
+        Some(RawDialects::Shared(dialects)) => {
+            for (index, dialect) in dialects.iter().enumerate() {
+                check(&at.item(index), dialect);
+            }
+            if dialects.is_empty() { default } else { dialects.clone() }
+        }
     }
-    Some(dialect.clone())
 }
 
 fn methods(at: &At<'_>, raw: &RawRoute) -> Vec<String> {
     let Some(methods) = &raw.methods else {
         let default: &[&str] = match raw.route_type.as_str() {
-            "llm/v1/chat" => &["POST"],
             "llm/v1/models" => &["GET"],
+            known if CONVERSATIONS.contains(&known) => &["POST"],
             _ => &[],
         };
         return default.iter().map(|method| (*method).to_owned()).collect();

@@ -18,7 +18,7 @@ pub(crate) use self::key::RawKey;
 pub(crate) use self::model::{RawModel, RawTarget};
 pub(crate) use self::named::Named;
 pub(crate) use self::provider::{RawAuth, RawAuthParts, RawModelNames, RawPaths, RawProvider};
-pub(crate) use self::route::RawRoute;
+pub(crate) use self::route::{RawDialects, RawRoute};
 pub(crate) use self::scalar::{RawDuration, RawSecret, RawSize};
 pub(crate) use self::settings::{
     RawFailover, RawLayers, RawLimitOverrides, RawLimits, RawListener, RawLog, RawPassthrough, RawServer,

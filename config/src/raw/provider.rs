@@ -91,6 +91,14 @@ pub(crate) struct RawPaths {
     pub(crate) messages: Option<String>,
     /// Content generation, in the `gemini` dialect; ends in `:generateContent`.
     pub(crate) generate_content: Option<String>,
+    /// Converse, in the `bedrock` dialect; ends in `/converse`.
+    pub(crate) converse: Option<String>,
+    /// Responses, in the `openai` dialect.
+    pub(crate) responses: Option<String>,
+    /// Legacy completions, in the `openai` dialect.
+    pub(crate) completions: Option<String>,
+    /// Generation from one prompt, in the `ollama` dialect.
+    pub(crate) generate: Option<String>,
     /// The list of models.
     pub(crate) models: Option<String>,
 }
@@ -162,6 +170,10 @@ fn over_paths(own: Option<RawPaths>, base: Option<RawPaths>) -> Option<RawPaths>
         chat: own.chat.or(base.chat),
         messages: own.messages.or(base.messages),
         generate_content: own.generate_content.or(base.generate_content),
+        converse: own.converse.or(base.converse),
+        responses: own.responses.or(base.responses),
+        completions: own.completions.or(base.completions),
+        generate: own.generate.or(base.generate),
         models: own.models.or(base.models),
     })
 }

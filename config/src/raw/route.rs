@@ -13,10 +13,11 @@ use crate::types::ModelOverride;
 pub(crate) struct RawRoute {
     /// Path with captures in braces: `/v1/models/{model}:generateContent`.
     pub(crate) path: String,
-    /// What is asked: `llm/v1/chat`, `llm/v1/models` or `passthrough`.
+    /// What is asked: `llm/v1/chat`, `llm/v1/responses`, `llm/v1/completions`, `llm/v1/models` or `passthrough`.
     pub(crate) route_type: String,
-    /// How it is asked: `openai`, `anthropic` or `gemini`. Default: `openai` for chat, else told from the request.
-    pub(crate) dialect: Option<String>,
+    /// How it is asked. Default: `openai` for chat, else told from the request. Where several dialects share a path,
+    /// a list of them: the first that knows the request's body as its own takes it.
+    pub(crate) dialect: Option<RawDialects>,
     /// Model of this route: a name of `models`, or `provider/model`.
     pub(crate) model: Option<String>,
     /// What happens when a request names another model than the route. Default: `deny`.
@@ -33,4 +34,13 @@ pub(crate) struct RawRoute {
     pub(crate) timeouts: Option<RawTimeoutOverrides>,
     /// Parameters of layers for this route.
     pub(crate) layers: Option<RawLayers>,
+}
+
+/// One dialect, or several that share a path.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Dialects", extend("x-expected" = "the name of a dialect, or a list of names"))]
+pub(crate) enum RawDialects {
+    One(String),
+    Shared(Vec<String>),
 }

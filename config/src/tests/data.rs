@@ -57,7 +57,7 @@ fn key_headers_are_unique() {
 fn gemini_streams_at_a_path_of_its_own() {
     let config = loaded("providers: { gemini: {} }", &MapEnv::new().with_var("GOOGLE_API_KEY", "key"));
     let face = config.provider("gemini").and_then(|provider| provider.face("gemini")).expect("it speaks its own");
-    assert_eq!(face.chat_path, "/v1beta/models/{model}:generateContent");
+    assert_eq!(face.path, "/v1beta/models/{model}:generateContent");
     assert_eq!(face.stream_path.as_deref(), Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"));
 }
 
@@ -65,11 +65,11 @@ fn gemini_streams_at_a_path_of_its_own() {
 fn the_built_in_routes_serve_three_dialects() {
     let config = loaded("", &MapEnv::new());
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
-    assert_eq!(route("/v1/chat/completions").dialect.as_deref(), Some("openai"));
+    assert_eq!(route("/v1/chat/completions").dialects, ["openai"]);
     assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
-    assert_eq!(route("/v1/messages").dialect.as_deref(), Some("anthropic"));
-    assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialect.as_deref(), Some("gemini"));
-    assert_eq!(route("/v1/models/{id}").dialect, None);
+    assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
+    assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
+    assert_eq!(route("/v1/models/{id}").dialects.is_empty(), true);
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
     assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");
     assert!(config.routes.iter().all(|route| route.builtin));

@@ -40,7 +40,7 @@ fn local_servers_wait_for_their_address() {
     assert_eq!(names("", &env), SIMULATORS);
     let config = loaded("", &env.with_var("OLLAMA_BASE_URL", "http://10.0.0.9:11434/v1"));
     let ollama = config.provider("ollama").expect("its address is set");
-    assert_eq!(ollama.base_url.path(&ollama.faces[0].chat_path), "/v1/chat/completions");
+    assert_eq!(ollama.base_url.path(&ollama.faces[0].path), "/v1/chat/completions");
     assert_eq!(ollama.base_url.authority, "10.0.0.9:11434");
     let config = loaded("providers: {ollama: {}}", &MapEnv::new());
     let ollama = config.provider("ollama").expect("it is configured");

@@ -22,13 +22,13 @@ providers:
     assert_eq!(a.auth, Auth::Header { name: "x-api-key".to_owned(), scheme: None });
     let headers = [("x-team", "a"), ("anthropic-version", "2023-06-01")];
     assert_eq!(a.headers, headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    assert_eq!(a.base_url.path(&a.faces[0].chat_path), "/v1/messages");
+    assert_eq!(a.base_url.path(&a.faces[0].path), "/v1/messages");
     assert_eq!((a.entry.as_str(), a.title.as_str(), a.key_header.as_str()), ("a", "a", "x-a-key"));
     assert!(a.models.prefixes.is_empty(), "names of Claude do not mean this server");
     assert_eq!(g.auth, Auth::Query { name: "key".to_owned() });
     assert_eq!((g.faces[0].dialect.as_str(), g.quirks.as_slice()), ("gemini", ["odd".to_owned()].as_slice()));
     assert_eq!(o.auth, Auth::None);
-    assert_eq!((o.faces[0].chat_path.as_str(), o.models_path.as_deref()), ("/chat", Some("/v1/models")));
+    assert_eq!((o.faces[0].path.as_str(), o.models_path.as_deref()), ("/chat", Some("/v1/models")));
     assert!(!o.usage_in_stream);
 }
 
@@ -119,13 +119,13 @@ routes:
     let config = loaded(text, &MapEnv::new());
     let [chat, messages, raw] = &config.routes[..3] else { panic!("three are configured") };
     assert_eq!(
-        (chat.dialect.as_deref(), chat.model_override, chat.strict),
-        (Some("openai"), ModelOverride::Deny, true)
+        (chat.dialects.join(" "), chat.model_override, chat.strict),
+        ("openai".to_owned(), ModelOverride::Deny, true)
     );
     assert_eq!((chat.limits.body, chat.limits.head, chat.limits.headers), (1 << 20, 1000, 100));
     assert_eq!((messages.limits.body, messages.model_override), (8 << 20, ModelOverride::Deny));
     assert_eq!(messages.timeouts.total, Some(Duration::from_hours(1)));
-    assert!(raw.upgrade && !raw.builtin && raw.dialect.is_none());
+    assert!(raw.upgrade && !raw.builtin && raw.dialects.is_empty());
     assert!(config.routes[3..].iter().all(|route| route.builtin && route.limits.body == 8 << 20));
 }
 

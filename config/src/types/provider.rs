@@ -52,9 +52,11 @@ pub struct Provider {
 pub struct Face {
     /// Name of the dialect.
     pub dialect: String,
-    /// Path of chat, to be joined to the base URL; may hold `{model}`.
-    pub chat_path: String,
-    /// Path of streamed chat, with its query, where it differs.
+    /// Route type of its endpoint; `llm/v1/chat` for chat in the dialect's usual form.
+    pub route_type: String,
+    /// Path of whole answers, to be joined to the base URL; may hold `{model}`.
+    pub path: String,
+    /// Path of streamed answers, with its query, where it differs.
     pub stream_path: Option<String>,
 }
 

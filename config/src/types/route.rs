@@ -14,8 +14,8 @@ pub struct Route {
     pub methods: Vec<String>,
     /// What is asked: one of [`ROUTE_TYPES`](crate::ROUTE_TYPES).
     pub route_type: String,
-    /// How it is asked; `None` where the request tells.
-    pub dialect: Option<String>,
+    /// How it is asked; several where they share the path, none where the request tells.
+    pub dialects: Vec<String>,
     /// Model of the route: a name of `models`, or `provider/model`.
     pub model: Option<String>,
     /// What happens when a request names another model; matters only where `model` is set.

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{
     json::Splice,
-    model::{ErrorClass, ErrorInfo, Event, Field, FilterError, Losses, Request, Response, Str, Usage},
+    model::{ErrorClass, ErrorInfo, Event, Field, FilterError, Losses, Media, Request, Response, Str, Usage},
     seal::Sealer,
 };
 
@@ -23,7 +23,12 @@ pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().copied().find(|dialect| dialect.config_name() == (name, route_type))
 }
 
-/// A wire format, as a client speaks it and as an upstream speaks it.
+/// The dialects that upstreams speak.
+pub fn upstreams() -> impl Iterator<Item = &'static dyn Upstream> {
+    DIALECTS.iter().filter_map(|dialect| dialect.upstream())
+}
+
+/// A wire format as a server speaks it to its clients: requests in, answers out.
 pub trait Dialect: std::fmt::Debug + Send + Sync {
     /// The name of its folder, used in logs and metrics.
     fn name(&self) -> &'static str;
@@ -31,14 +36,20 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     /// The dialect and route type by which configuration asks for it.
     fn config_name(&self) -> (&'static str, &'static str);
 
+    /// The same wire format as a client speaks it to its upstream; `None` if there are no such servers.
+    fn upstream(&self) -> Option<&'static dyn Upstream>;
+
+    /// Whether a body is this dialect's, where a path is shared with another.
+    fn claims(&self, body: &Bytes) -> bool {
+        let _ = body;
+        true
+    }
+
     /// Reads what routing needs, without decoding the rest.
     ///
     /// # Errors
     /// What the client is to be told: not JSON, no model, a member named twice.
     fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo>;
-
-    /// The edits that a request needs to go to an upstream of the same dialect.
-    fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice>;
 
     /// Decodes a client's request.
     ///
@@ -46,26 +57,11 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     /// What the client is to be told.
     fn decode_request(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo>;
 
-    /// Encodes a request for an upstream.
-    ///
-    /// # Errors
-    /// What the client is to be told of a member that must not be left out and cannot be carried.
-    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo>;
-
-    /// Decodes an upstream's whole response. An error object in a success is [`Err`] of [`ResponseError::Upstream`].
-    ///
-    /// # Errors
-    /// If the body is not this dialect's, or is an error.
-    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError>;
-
     /// Encodes a whole response for a client.
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes;
 
-    /// Reads token counts, and whether the answer is one, from a whole response that passes untouched.
-    fn inspect_response(&self, body: &Bytes) -> Glance;
-
-    /// Decodes an upstream's error body; `status` decides where the body says nothing.
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo;
+    /// Writes a client's stream.
+    fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder>;
 
     /// Encodes an error for a client, as a whole body.
     fn encode_error(&self, error: &ErrorInfo, request_id: &str) -> Bytes;
@@ -75,25 +71,20 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
         relayed_status(error).unwrap_or_else(|| error.class.status())
     }
 
-    /// Reads an upstream's stream.
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
-
-    /// Writes a client's stream.
-    fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder>;
-
-    /// Watches a stream that passes untouched.
-    fn tap(&self, tap: TapSpec) -> Box<dyn Tap>;
-
-    /// The `content-type` of this dialect's streams.
-    fn stream_content_type(&self, form: StreamForm) -> &'static str {
-        match form {
-            StreamForm::Sse => "text/event-stream",
-            StreamForm::JsonArray => "application/json",
-        }
+    /// Headers that an error's answer carries besides the body (`x-amzn-errortype`).
+    fn error_headers(&self, error: &ErrorInfo) -> Vec<(&'static str, Str)> {
+        let _ = error;
+        Vec::new()
     }
 
-    /// Bytes that keep an idle stream alive and that every client of this dialect ignores.
-    fn keepalive(&self) -> &'static [u8];
+    /// Headers that every answer of this dialect carries (`x-vercel-ai-ui-message-stream`), streamed or not.
+    fn answer_headers(&self, streamed: bool) -> &'static [(&'static str, &'static str)] {
+        let _ = streamed;
+        &[]
+    }
+
+    /// Bytes that keep an idle stream alive and that every client of this dialect ignores. Empty if there are none.
+    fn keepalive(&self, form: StreamForm) -> &'static [u8];
 
     /// Where a member stands in this dialect's requests, as a JSON pointer.
     fn pointer(&self, field: Field) -> &'static str;
@@ -102,6 +93,44 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     fn headers(&self) -> &'static [&'static str] {
         &[]
     }
+}
+
+/// A wire format as a client speaks it to its upstream: requests out, answers in.
+pub trait Upstream: Dialect {
+    /// The edits that a request needs to go to an upstream of the same dialect.
+    fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice>;
+
+    /// Encodes a request for an upstream.
+    ///
+    /// # Errors
+    /// What the client is to be told of a member that must not be left out and cannot be carried.
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo>;
+
+    /// Whether an upstream fetches such media itself when it is given an `http` or `https` URL.
+    fn takes_url(&self, media: &Media) -> bool;
+
+    /// Decodes an upstream's whole response. An error object in a success is [`Err`] of [`ResponseError::Upstream`].
+    ///
+    /// # Errors
+    /// If the body is not this dialect's, or is an error.
+    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError>;
+
+    /// Reads token counts, and whether the answer is one, from a whole response that passes untouched.
+    fn inspect_response(&self, body: &Bytes) -> Glance;
+
+    /// Decodes an upstream's error body; `status` decides where the body says nothing.
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo;
+
+    /// The framing of this dialect's streams, for the `accept` header and to tell a stream from a whole answer.
+    fn stream_form(&self) -> StreamForm {
+        StreamForm::Sse
+    }
+
+    /// Reads an upstream's stream.
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
+
+    /// Watches a stream that passes untouched.
+    fn tap(&self, tap: TapSpec) -> Box<dyn Tap>;
 }
 
 /// The status of an error that is an upstream's own 4xx answer to the client's own request: it is relayed.
@@ -148,6 +177,22 @@ pub enum StreamForm {
     Sse,
     /// One JSON array, element by element (Gemini without `alt=sse`).
     JsonArray,
+    /// One JSON value per line (Ollama).
+    JsonLines,
+    /// Binary frames with checksums (`application/vnd.amazon.eventstream`, Bedrock).
+    EventStream,
+}
+
+impl StreamForm {
+    /// The media type of a stream of this form.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Sse => "text/event-stream",
+            Self::JsonArray => "application/json",
+            Self::JsonLines => "application/x-ndjson",
+            Self::EventStream => "application/vnd.amazon.eventstream",
+        }
+    }
 }
 
 /// Where a request goes.

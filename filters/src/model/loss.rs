@@ -72,6 +72,7 @@ pub enum Field {
     Tier,
     Safety,
     Prefill,
+    Citations,
     Extra,
 }
 

@@ -137,12 +137,14 @@ pub struct Media {
     pub title: Option<Str>,
     /// What the document is about, for the model only.
     pub context: Option<Str>,
+    /// Whether the answer is to cite the document; `None` where the client did not say.
+    pub citations: Option<bool>,
 }
 
 impl Media {
     /// Media of a class, from a source, with nothing else known.
     pub fn new(class: MediaClass, mime: Option<Str>, source: MediaSource) -> Self {
-        Self { class, mime, source, name: None, detail: None, title: None, context: None }
+        Self { class, mime, source, name: None, detail: None, title: None, context: None, citations: None }
     }
 }
 
@@ -267,8 +269,8 @@ pub struct Citation {
     pub title: Option<Str>,
     /// The words quoted from the source.
     pub quoted: Option<Str>,
-    /// The citation as its family wrote it.
-    pub raw: Option<RawJson>,
+    /// The citation as its family wrote it, and whose it is.
+    pub raw: Option<(Family, RawJson)>,
 }
 
 /// A piece of text.

@@ -39,8 +39,8 @@ pub struct Request {
     pub safety: Option<(Family, RawJson)>,
     /// Members that no field holds, as `(name, value)` of the request's top level, re-emitted only to their family.
     pub extra: Vec<(Str, RawJson)>,
-    /// Whose members `extra` are.
-    pub origin: Option<Family>,
+    /// The name of the dialect whose members `extra` are.
+    pub origin: Option<&'static str>,
 }
 
 /// One speaker's turn.
@@ -310,6 +310,12 @@ pub struct State {
     pub cache_key: Option<Str>,
     /// A handle on cached content (Gemini `cachedContent`).
     pub cached_content: Option<Str>,
+    /// The stored answer that this request continues (`previous_response_id`).
+    pub previous: Option<Str>,
+    /// The stored conversation that this request belongs to, by its id.
+    pub conversation: Option<Str>,
+    /// Whether the vendor is to answer later, on request.
+    pub background: bool,
 }
 
 /// How the answer is streamed.

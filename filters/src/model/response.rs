@@ -1,6 +1,6 @@
 //! The canonical whole response.
 
-use super::{Part, RawJson, Str, Usage};
+use super::{Family, Part, RawJson, Str, Usage};
 
 /// What a model answered.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,12 +41,14 @@ pub struct Finish {
     pub raw: Option<Str>,
     /// The stop sequence that was hit, where the provider says which.
     pub stop_sequence: Option<Str>,
+    /// What its family says besides (Anthropic `stop_details`).
+    pub details: Option<(Family, RawJson)>,
 }
 
 impl Finish {
     /// A finish with nothing but its reason known.
     pub fn new(reason: FinishReason) -> Self {
-        Self { reason, raw: None, stop_sequence: None }
+        Self { reason, raw: None, stop_sequence: None, details: None }
     }
 
     /// Applies the rule of every dialect that has no word of its own for it: an answer that stopped normally and

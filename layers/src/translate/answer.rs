@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response::Parts};
 use http_body_util::BodyExt;
 use lockgate_filters::{
-    dialects::{Dialect, Encoded, Reply, ResponseError, StreamForm},
+    dialects::{Encoded, Reply, ResponseError, StreamForm, Upstream},
     model::{ErrorInfo, Event, Losses, Response as Answer},
     stream::{Folder, Restorer, unfold},
 };
@@ -51,45 +51,54 @@ pub(super) async fn answer(
     attempt: Attempt,
     rsp: Response<Body>,
     lane: Lane,
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn Upstream,
     started: Instant,
 ) -> Result<Response<Body>, AttemptError> {
     let (parts, body) = rsp.into_parts();
-    let form = answered_form(&parts.headers);
-    let Some(form) = form else {
-        return Err(AttemptError::invalid_answer(&attempt.target, &"it is neither JSON nor an event stream"));
+    let Some(answered) = answered(&parts.headers, dialect.stream_form()) else {
+        return Err(AttemptError::invalid_answer(&attempt.target, &"it is neither JSON nor a stream of its dialect"));
     };
     let wants_stream = attempt.call.inspection.stream.is_some();
     match lane {
-        Lane::Native { strip_usage } if wants_stream && (form == StreamForm::Sse || is_array(&attempt)) => {
-            let spec = lockgate_filters::dialects::TapSpec { strip_usage, json_array: form == StreamForm::JsonArray };
-            native_stream(attempt, parts, body, spec, started).await
+        Lane::Native { strip_usage } if wants_stream && (answered == Answered::Streamed || is_array(&attempt)) => {
+            let json_array = answered == Answered::Whole;
+            let spec = lockgate_filters::dialects::TapSpec { strip_usage, json_array };
+            native_stream(attempt, parts, body, dialect, spec, started).await
         }
         Lane::Native { .. } => native_whole(attempt, parts, body, dialect, started).await,
         Lane::Cross { encoded, reply } => {
             let cross = Cross { attempt, dialect, encoded, reply, started };
-            match (wants_stream, form) {
-                (true, StreamForm::Sse) => cross.stream(body).await,
-                (true, StreamForm::JsonArray) => cross.unfolded(body).await,
-                (false, StreamForm::JsonArray) => cross.whole(body).await,
-                (false, StreamForm::Sse) => cross.folded(body).await,
+            match (wants_stream, answered) {
+                (true, Answered::Streamed) => cross.stream(body).await,
+                (true, Answered::Whole) => cross.unfolded(body).await,
+                (false, Answered::Whole) => cross.whole(body).await,
+                (false, Answered::Streamed) => cross.folded(body).await,
             }
         }
     }
 }
 
-/// Whether the body is an event stream or JSON; `None` if it is neither, or is compressed.
-fn answered_form(headers: &HeaderMap) -> Option<StreamForm> {
+/// How an upstream answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    /// With one JSON document.
+    Whole,
+    /// With a stream of its dialect.
+    Streamed,
+}
+
+/// How an upstream answered; `None` if the body is no answer of its dialect, or is compressed.
+fn answered(headers: &HeaderMap, stream: StreamForm) -> Option<Answered> {
     let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
         return None;
     }
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    if kind.eq_ignore_ascii_case(b"text/event-stream") {
-        Some(StreamForm::Sse)
+    if kind.eq_ignore_ascii_case(stream.content_type().as_bytes()) {
+        Some(Answered::Streamed)
     } else if kind.is_empty() || kind.ends_with(b"json") {
-        Some(StreamForm::JsonArray)
+        Some(Answered::Whole)
     } else {
         None
     }
@@ -103,14 +112,15 @@ async fn native_stream(
     attempt: Attempt,
     parts: Parts,
     mut body: Body,
+    dialect: &'static dyn Upstream,
     spec: lockgate_filters::dialects::TapSpec,
     started: Instant,
 ) -> Result<Response<Body>, AttemptError> {
-    let mut decoder = attempt.call.dialect.stream_decoder();
+    let mut decoder = dialect.stream_decoder();
     let peeked = peek(&mut body, &mut *decoder, &attempt.target, started).await?;
     note_first(&attempt);
     let head = native_head(&attempt, parts);
-    let stream = NativeBody::new(&attempt, body, peeked.chunks, peeked.ended, spec);
+    let stream = NativeBody::new(&attempt, dialect, body, peeked.chunks, peeked.ended, spec);
     Ok(Response::from_parts(head, Body::stream(stream)))
 }
 
@@ -118,7 +128,7 @@ async fn native_whole(
     attempt: Attempt,
     parts: Parts,
     body: Body,
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn Upstream,
     started: Instant,
 ) -> Result<Response<Body>, AttemptError> {
     let bytes = whole(&attempt.target, body, started).await?;
@@ -142,7 +152,7 @@ async fn native_whole(
 /// A translated answer.
 struct Cross {
     attempt: Attempt,
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn Upstream,
     encoded: Box<Encoded>,
     reply: Box<Reply>,
     started: Instant,
@@ -171,8 +181,7 @@ impl Cross {
     ) -> Response<Body> {
         note_first(&self.attempt);
         let form = self.reply.form;
-        let kind = self.attempt.call.dialect.stream_content_type(form);
-        let head = self.head(kind);
+        let head = self.head(form.content_type());
         let stream = CrossBody::new(CrossStream {
             attempt: self.attempt,
             upstream,
@@ -239,9 +248,13 @@ impl Cross {
     fn head(&self, content_type: &'static str) -> Parts {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if self.attempt.call.inspection.stream.is_some() {
+        let streamed = self.attempt.call.inspection.stream.is_some();
+        if streamed {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+        }
+        for (name, value) in self.attempt.call.dialect.answer_headers(streamed) {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         if let Some(losses) = loss_header(&self.attempt, &self.encoded.losses) {
             headers.insert(LOSS, losses);

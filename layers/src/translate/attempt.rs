@@ -130,7 +130,7 @@ fn unsent(target: &Target, error: BoxError) -> AttemptError {
 async fn refused(
     attempt: &Attempt,
     rsp: Response<Body>,
-    dialect: &'static dyn lockgate_filters::dialects::Dialect,
+    dialect: &'static dyn lockgate_filters::dialects::Upstream,
     own_key: bool,
     until: Instant,
 ) -> AttemptError {

@@ -46,6 +46,7 @@ pub(super) struct CrossBody {
     watch: Watch,
     keepalive: Option<Interval>,
     usage: Option<Usage>,
+    form: StreamForm,
     /// The answer is complete or has failed; nothing more is written.
     done: bool,
 }
@@ -58,7 +59,8 @@ impl CrossBody {
             watch: Watch::new(attempt.target.timeouts.between_events, attempt.call.end),
             encoder: dialect.stream_encoder(&reply),
             restorer: (!restorer.is_idle()).then_some(restorer),
-            keepalive: (reply.form == StreamForm::Sse).then(keepalive_interval),
+            keepalive: (!dialect.keepalive(reply.form).is_empty()).then(keepalive_interval),
+            form: reply.form,
             attempt,
             upstream: upstream.filter(|_| !peeked.ended),
             events: peeked.events,
@@ -145,7 +147,7 @@ impl CrossBody {
         let Some(interval) = &mut self.keepalive else { return };
         while interval.poll_tick(cx).is_ready() {
             if self.watch.last().elapsed() >= KEEPALIVE && !self.done {
-                self.out.extend_from_slice(self.attempt.call.dialect.keepalive());
+                self.out.extend_from_slice(self.attempt.call.dialect.keepalive(self.form));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Looks at a request in its own dialect: which model, streamed or not.
+//! Looks at a request in its own dialect: which dialect where several share a path, which model, streamed or not.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use lockgate_filters::{
     dialects::{CallHead, Dialect},
-    model::{ErrorInfo, Str},
+    model::{ErrorClass, ErrorInfo, Str},
 };
 use tower::{Layer, Service};
 
@@ -28,18 +28,25 @@ pub struct PathCall {
     pub verb: Option<Str>,
 }
 
-/// Looks at requests of one dialect.
-#[derive(Clone, Copy, Debug)]
+/// Looks at requests of a dialect, or of several that share a path.
+#[derive(Clone, Debug)]
 pub struct InspectLayer {
-    dialect: &'static dyn Dialect,
+    dialects: Arc<[&'static dyn Dialect]>,
     strict: bool,
     total: Duration,
 }
 
 impl InspectLayer {
-    /// Reads requests as `dialect`; with `strict`, a loss in translation is an error; an exchange ends after `total`.
-    pub fn new(dialect: &'static dyn Dialect, strict: bool, total: Duration) -> Self {
-        Self { dialect, strict, total }
+    /// Reads requests as the first of `dialects` that knows the body as its own, and as the last if none does; with
+    /// `strict`, a loss in translation is an error; an exchange ends after `total`. No dialect, no request: all are
+    /// refused.
+    pub fn new(dialects: Arc<[&'static dyn Dialect]>, strict: bool, total: Duration) -> Self {
+        Self { dialects, strict, total }
+    }
+
+    fn dialect_of(&self, body: &Bytes) -> Option<&'static dyn Dialect> {
+        let (last, others) = self.dialects.split_last()?;
+        Some(others.iter().copied().find(|dialect| dialect.claims(body)).unwrap_or(*last))
     }
 }
 
@@ -47,12 +54,12 @@ impl<S> Layer<S> for InspectLayer {
     type Service = Inspect<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Inspect { inner, layer: *self }
+        Inspect { inner, layer: self.clone() }
     }
 }
 
-/// Looks at requests of one dialect.
-#[derive(Clone, Copy, Debug)]
+/// Looks at requests of a dialect, or of several that share a path.
+#[derive(Clone, Debug)]
 pub struct Inspect<S> {
     inner: S,
     layer: InspectLayer,
@@ -60,15 +67,22 @@ pub struct Inspect<S> {
 
 impl<S> Inspect<S> {
     fn inspect(&self, req: Request<Bytes>) -> Result<Call, ErrorInfo> {
-        let InspectLayer { dialect, strict, total } = self.layer;
+        let InspectLayer { strict, total, .. } = self.layer;
         let (mut parts, body) = req.into_parts();
+        let Some(dialect) = self.layer.dialect_of(&body) else {
+            return Err(ErrorInfo::new(ErrorClass::NotFound, "this route has no dialect: name one in its `dialect`"));
+        };
+        let shared = self.layer.dialects.len() > 1;
         let path = parts.extensions.remove::<PathCall>().unwrap_or_default();
-        let head = CallHead { model: path.model.as_deref(), verb: path.verb.as_deref(), query: parts.uri.query() };
-        let inspection = dialect.inspect(&head, &body)?;
         let record = parts.extensions.remove::<Arc<Record>>();
         let record = record.unwrap_or_else(|| {
             Arc::new(Record::new(Str::new(), "".into(), parts.method.clone(), Str::new(), dialect.name()))
         });
+        if shared {
+            record.note(|facts| facts.dialect = Some(dialect));
+        }
+        let head = CallHead { model: path.model.as_deref(), verb: path.verb.as_deref(), query: parts.uri.query() };
+        let inspection = dialect.inspect(&head, &body)?;
         record.note(|facts| {
             facts.model = Some(inspection.model.clone());
             facts.streamed = inspection.stream.is_some();

@@ -9,7 +9,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame};
 use lockgate_filters::{
-    dialects::{Dialect, Reply, StreamForm, Tap, TapSpec},
+    dialects::{Dialect, Reply, StreamForm, Tap, TapSpec, Upstream},
     model::{ErrorClass, ErrorInfo, Event, Str},
     seal::Sealer,
 };
@@ -40,16 +40,23 @@ pub(super) struct NativeBody {
 }
 
 impl NativeBody {
-    pub(super) fn new(attempt: &Attempt, body: Body, peeked: Vec<Bytes>, ended: bool, spec: TapSpec) -> Self {
+    pub(super) fn new(
+        attempt: &Attempt,
+        dialect: &'static dyn Upstream,
+        body: Body,
+        peeked: Vec<Bytes>,
+        ended: bool,
+        spec: TapSpec,
+    ) -> Self {
         let call = &attempt.call;
         let mut native = Self {
             upstream: (!ended).then_some(body),
-            tap: call.dialect.tap(spec),
+            tap: dialect.tap(spec),
             out: Vec::with_capacity(8),
             watch: Watch::new(attempt.target.timeouts.between_events, call.end),
             record: call.record.clone(),
             dialect: call.dialect,
-            form: if spec.json_array { StreamForm::JsonArray } else { StreamForm::Sse },
+            form: if spec.json_array { StreamForm::JsonArray } else { dialect.stream_form() },
         };
         for chunk in peeked {
             native.tap.feed(chunk, &mut native.out);
@@ -74,8 +81,8 @@ impl NativeBody {
                 facts.error = Some(reason.class.code());
             }
         });
-        if let Some(reason) = reason.filter(|_| self.form == StreamForm::Sse) {
-            self.out.push(error_event(self.dialect, &self.record, reason));
+        if let Some(reason) = reason.filter(|_| self.form != StreamForm::JsonArray) {
+            self.out.push(error_event(self.dialect, self.form, &self.record, reason));
         }
     }
 
@@ -145,19 +152,23 @@ impl Drop for NativeBody {
 }
 
 /// The client's own error event, for a stream of which the head is long gone.
-fn error_event(dialect: &'static dyn Dialect, record: &Record, error: ErrorInfo) -> Bytes {
+fn error_event(dialect: &'static dyn Dialect, form: StreamForm, record: &Record, error: ErrorInfo) -> Bytes {
     let mut encoder = dialect.stream_encoder(&Reply {
         model: Str::new(),
         id: record.id.clone(),
         created: 0,
-        form: StreamForm::Sse,
+        form,
         include_usage: false,
         show_reasoning: false,
         input_estimate: 0,
         sealer: Sealer::new(&[]),
     });
-    // A blank line first: the upstream may have broken off inside an event.
-    let mut out = BytesMut::from(&b"\n\n"[..]);
+    // The upstream may have broken off inside an event: end it first.
+    let mut out = BytesMut::from(match form {
+        StreamForm::Sse => &b"\n\n"[..],
+        StreamForm::JsonLines => b"\n",
+        _ => b"",
+    });
     encoder.encode(&Event::Error(Box::new(error)), &mut out);
     out.freeze()
 }

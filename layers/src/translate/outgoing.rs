@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use lockgate_filters::{
-    dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget},
+    dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
     json,
     model::{ErrorInfo, Field, Losses},
     seal::Sealer,
@@ -26,7 +26,6 @@ static FORWARDED: [HeaderName; 4] = [
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// How an attempt is made: in the client's own dialect, or translated.
@@ -50,7 +49,7 @@ pub(super) enum Lane {
 pub(super) struct Prepared {
     pub(super) outgoing: Outgoing,
     pub(super) lane: Lane,
-    pub(super) dialect: &'static dyn Dialect,
+    pub(super) dialect: &'static dyn Upstream,
 }
 
 /// Prepares an attempt.
@@ -67,7 +66,7 @@ pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, At
         usage_in_stream: endpoint.usage_in_stream,
         sealer,
     };
-    let (body, lane) = if own.is_some() { native(call, &speak) } else { cross(call, face, &speak, sealer)? };
+    let (body, lane) = if own.is_some() { native(call, face, &speak) } else { cross(call, face, &speak, sealer)? };
     let request = request(call, target, face, body, &lane)?;
     let outgoing = Outgoing {
         endpoint: endpoint.clone(),
@@ -78,8 +77,8 @@ pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, At
     Ok(Prepared { outgoing, lane, dialect: face.dialect })
 }
 
-fn native(call: &Call, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
-    let mut splices = call.dialect.splices(&call.inspection, speak);
+fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
+    let mut splices = face.dialect.splices(&call.inspection, speak);
     let strip_usage = call.inspection.stream.is_some() && !call.inspection.include_usage && speak.usage_in_stream;
     (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
 }
@@ -148,7 +147,10 @@ fn request(call: &Call, target: &Target, face: &Face, body: Bytes, lane: &Lane) 
 fn headers(call: &Call, target: &Target, face: &Face, lane: &Lane, streamed: bool) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12 + target.endpoint.headers.len());
     headers.insert(header::CONTENT_TYPE, JSON);
-    headers.insert(header::ACCEPT, if streamed { EVENT_STREAM } else { JSON });
+    headers.insert(
+        header::ACCEPT,
+        if streamed { HeaderValue::from_static(face.dialect.stream_form().content_type()) } else { JSON },
+    );
     // Usage is read from the bytes that pass, so they must not be compressed.
     headers.insert(header::ACCEPT_ENCODING, IDENTITY);
     if let Ok(id) = HeaderValue::from_maybe_shared(call.record.id.clone().into_bytes()) {

@@ -121,7 +121,7 @@ pub(super) fn decode_citation(body: &Str, raw: &RawValue) -> Option<Citation> {
         url: keep(citation.url),
         title: keep(citation.title.or(citation.document_title)),
         quoted: keep(citation.cited_text),
-        raw: Some(keep_raw(body, raw)),
+        raw: Some((Family::Anthropic, keep_raw(body, raw))),
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) fn decode(reason: Option<Str>, stop_sequence: Option<Str>) -> Finish 
         Some("pause_turn") => FinishReason::Pause,
         _ => FinishReason::Other,
     };
-    Finish { reason: known, raw: reason, stop_sequence }
+    Finish { reason: known, raw: reason, stop_sequence, details: None }
 }
 
 /// What an answer held that its stop reason depends on.

@@ -24,12 +24,12 @@ mod tests;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, Tap, TapSpec,
-    Target, relayed_status,
+    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
+    Tap, TapSpec, Target, Upstream, relayed_status,
 };
 use crate::{
     json::Splice,
-    model::{ErrorClass, ErrorInfo, Field, Request, Response},
+    model::{ErrorClass, ErrorInfo, Field, Media, MediaClass, Request, Response},
 };
 
 /// The Messages dialect.
@@ -45,36 +45,20 @@ impl Dialect for Anthropic {
         ("anthropic", "llm/v1/chat")
     }
 
-    fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
-        inspect::inspect(call, body)
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&Anthropic)
     }
 
-    fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice> {
-        inspect::splices(inspection, target)
+    fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
+        inspect::inspect(call, body)
     }
 
     fn decode_request(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo> {
         request::decode(call, body)
     }
 
-    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
-        request::encode(request, target)
-    }
-
-    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
-        response::decode(body)
-    }
-
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
         response::encode(response, reply)
-    }
-
-    fn inspect_response(&self, body: &Bytes) -> Glance {
-        inspect::inspect_response(body)
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo {
-        error::decode(status, body)
     }
 
     fn encode_error(&self, error: &ErrorInfo, request_id: &str) -> Bytes {
@@ -89,20 +73,11 @@ impl Dialect for Anthropic {
         relayed_status(error).unwrap_or_else(|| error.class.status())
     }
 
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(stream::Decoder::default())
-    }
-
     fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(reply))
     }
 
-    fn tap(&self, _tap: TapSpec) -> Box<dyn Tap> {
-        // Usage always comes here, so there is never an uninvited piece of it to take out.
-        Box::new(stream::StreamTap::default())
-    }
-
-    fn keepalive(&self) -> &'static [u8] {
+    fn keepalive(&self, _form: StreamForm) -> &'static [u8] {
         stream::PING
     }
 
@@ -136,6 +111,7 @@ impl Dialect for Anthropic {
             Field::Document => "/messages/content/document",
             Field::Audio => "/messages/content/audio",
             Field::Video => "/messages/content/video",
+            Field::Citations => "/messages/content/citations",
             Field::Messages | Field::SystemMid | Field::Name | Field::Prefill => "/messages",
             // Members that this dialect does not have, under the names that others give them.
             Field::Modalities => "/modalities",
@@ -156,5 +132,40 @@ impl Dialect for Anthropic {
 
     fn headers(&self) -> &'static [&'static str] {
         &["anthropic-beta", "anthropic-version"]
+    }
+}
+
+impl Upstream for Anthropic {
+    fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice> {
+        inspect::splices(inspection, target)
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
+        request::encode(request, target)
+    }
+
+    fn takes_url(&self, media: &Media) -> bool {
+        matches!(media.class, MediaClass::Image | MediaClass::Document)
+    }
+
+    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
+        response::decode(body)
+    }
+
+    fn inspect_response(&self, body: &Bytes) -> Glance {
+        inspect::inspect_response(body)
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo {
+        error::decode(status, body)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::default())
+    }
+
+    fn tap(&self, _tap: TapSpec) -> Box<dyn Tap> {
+        // Usage always comes here, so there is never an uninvited piece of it to take out.
+        Box::new(stream::StreamTap::default())
     }
 }

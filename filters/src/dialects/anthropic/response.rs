@@ -242,16 +242,9 @@ pub(super) fn push_citation(out: &mut BytesMut, citation: &Citation, sealer: &Se
     object.end();
 }
 
-/// The citation as this family wrote it. The model does not say whose a raw citation is; its type does.
+/// The citation as this family wrote it.
 pub(super) fn own_citation(citation: &Citation) -> Option<&str> {
-    #[derive(Deserialize)]
-    struct Kind<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Text<'a>,
-    }
-    let raw = citation.raw.as_ref()?.as_str();
-    let kind: Kind<'_> = serde_json::from_str(raw).ok()?;
-    kind.kind.0.ends_with("_location").then_some(raw)
+    citation.raw.as_ref().filter(|(family, _)| *family == Family::Anthropic).map(|(_, raw)| raw.as_str())
 }
 
 /// Whether opaque state is withheld thinking, which has a block of its own.

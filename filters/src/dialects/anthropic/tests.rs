@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::Anthropic;
 use crate::{
-    dialects::{CallHead, Dialect, Encoded, Reply, ResponseError, StreamDecoder, StreamForm, TapSpec, Target},
+    dialects::{
+        CallHead, Dialect, Encoded, Reply, ResponseError, StreamDecoder, StreamForm, TapSpec, Target, Upstream,
+    },
     model::{
         CallKind, Candidate, ErrorClass, ErrorInfo, Event, Finish, FinishReason, Part, PartContent, Request, Response,
         Str, ToolCall,

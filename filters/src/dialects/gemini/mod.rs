@@ -27,12 +27,12 @@ mod tests;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, Tap, TapSpec,
-    Target,
+    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
+    Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
-    model::{ErrorInfo, Field, Request, Response},
+    model::{ErrorInfo, Field, Media, Request, Response},
 };
 
 /// The dialect.
@@ -48,29 +48,57 @@ impl Dialect for Gemini {
         ("gemini", "llm/v1/chat")
     }
 
-    fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
-        inspect::inspect(call, body)
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&Gemini)
     }
 
-    fn splices(&self, _inspection: &Inspection, _target: &Target<'_>) -> Vec<Splice> {
-        // The model stands in the path, and usage always comes.
-        Vec::new()
+    fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
+        inspect::inspect(call, body)
     }
 
     fn decode_request(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo> {
         request::decode(call, body)
     }
 
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
+        response::encode(response, reply)
+    }
+
+    fn encode_error(&self, error: &ErrorInfo, request_id: &str) -> Bytes {
+        error::encode(error, self.error_status(error), request_id)
+    }
+
+    fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(reply))
+    }
+
+    fn keepalive(&self, _form: StreamForm) -> &'static [u8] {
+        // Blank lines: official clients fail on comments, and an array takes space between its elements.
+        b"\n\n"
+    }
+
+    fn pointer(&self, field: Field) -> &'static str {
+        pointer(field)
+    }
+}
+
+impl Upstream for Gemini {
+    fn splices(&self, _inspection: &Inspection, _target: &Target<'_>) -> Vec<Splice> {
+        // The model stands in the path, and usage always comes.
+        Vec::new()
+    }
+
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
         request::encode(request, target)
     }
 
-    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
-        response::decode(body)
+    fn takes_url(&self, media: &Media) -> bool {
+        let _ = media;
+        false
     }
 
-    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
-        response::encode(response, reply)
+    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
+        response::decode(body)
     }
 
     fn inspect_response(&self, body: &Bytes) -> Glance {
@@ -81,29 +109,12 @@ impl Dialect for Gemini {
         error::decode(status, body)
     }
 
-    fn encode_error(&self, error: &ErrorInfo, request_id: &str) -> Bytes {
-        error::encode(error, self.error_status(error), request_id)
-    }
-
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(stream::Decoder::default())
     }
 
-    fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder> {
-        Box::new(stream::Encoder::new(reply))
-    }
-
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
         Box::new(stream::Watcher::new(tap))
-    }
-
-    fn keepalive(&self) -> &'static [u8] {
-        // Blank lines: official clients fail on comments, and an array takes space between its elements.
-        b"\n\n"
-    }
-
-    fn pointer(&self, field: Field) -> &'static str {
-        pointer(field)
     }
 }
 
@@ -118,7 +129,7 @@ fn pointer(field: Field) -> &'static str {
         Field::Signature => "/contents/parts/thoughtSignature",
         Field::ToolArguments => "/contents/parts/functionCall/args",
         Field::ToolResult | Field::ToolError => "/contents/parts/functionResponse",
-        Field::Image | Field::Document | Field::Audio | Field::Video => "/contents/parts/inlineData",
+        Field::Image | Field::Document | Field::Audio | Field::Video | Field::Citations => "/contents/parts/inlineData",
         Field::ReasoningHistory => "/contents/parts/thought",
         Field::Messages | Field::Name | Field::Prefill => "/contents",
         Field::Reasoning => "/generationConfig/thinkingConfig",

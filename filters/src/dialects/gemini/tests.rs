@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Gemini;
 use crate::{
-    dialects::{CallHead, Dialect, Encoded, Reply, StreamForm, Target},
+    dialects::{CallHead, Dialect, Encoded, Reply, StreamForm, Target, Upstream},
     model::{ErrorInfo, Event, FilterError, Request, Response, Str},
     seal::Sealer,
     stream::Folder,

@@ -9,7 +9,8 @@ use super::{
     wire::{ContentPart, ImageUrl, Source, Text, Writer, lenient},
 };
 use crate::model::{
-    Citation, Finish, FinishReason, Media, MediaClass, MediaSource, Part, PartContent, RawJson, Span, SpanUnit, Str,
+    Citation, Family, Finish, FinishReason, Media, MediaClass, MediaSource, Part, PartContent, RawJson, Span, SpanUnit,
+    Str,
 };
 
 /// What a candidate has said so far, as far as its finish depends on it.
@@ -35,7 +36,7 @@ pub(super) fn finish(word: Option<Str>, seen: Seen) -> Finish {
         FinishReason::Stop if seen.refusal && !seen.text && !seen.call => FinishReason::Refusal,
         reason => reason,
     };
-    Finish { reason, raw: word, stop_sequence: None }.with_calls(seen.call)
+    Finish { raw: word, ..Finish::new(reason) }.with_calls(seen.call)
 }
 
 /// The word for a reason.
@@ -83,7 +84,7 @@ fn citation(raw: &RawValue, source: &Source) -> Option<Citation> {
         url: text(wire.url),
         title: text(wire.title),
         quoted: text(wire.content),
-        raw: Some(source.raw(raw)),
+        raw: Some((Family::OpenAi, source.raw(raw))),
     })
 }
 

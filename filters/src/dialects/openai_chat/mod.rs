@@ -24,12 +24,12 @@ mod wire;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, Tap, TapSpec,
-    Target,
+    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
+    Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
-    model::{ErrorInfo, Field, Request, Response},
+    model::{ErrorInfo, Field, Media, MediaClass, Request, Response},
 };
 
 /// The Chat Completions dialect.
@@ -45,28 +45,54 @@ impl Dialect for OpenAiChat {
         ("openai", "llm/v1/chat")
     }
 
-    fn inspect(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
-        inspect::inspect(body)
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&OpenAiChat)
     }
 
-    fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice> {
-        inspect::splices(inspection, target)
+    fn inspect(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
+        inspect::inspect(body)
     }
 
     fn decode_request(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo> {
         request::decode(body)
     }
 
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
+        response::encode(response, reply)
+    }
+
+    fn encode_error(&self, error: &ErrorInfo, _request_id: &str) -> Bytes {
+        error::encode(error)
+    }
+
+    fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(reply))
+    }
+
+    fn keepalive(&self, _form: StreamForm) -> &'static [u8] {
+        b": ka\n\n"
+    }
+
+    fn pointer(&self, field: Field) -> &'static str {
+        pointer::pointer(field)
+    }
+}
+
+impl Upstream for OpenAiChat {
+    fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice> {
+        inspect::splices(inspection, target)
+    }
+
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
         request::encode(request, target)
     }
 
-    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
-        response::decode(body)
+    fn takes_url(&self, media: &Media) -> bool {
+        media.class == MediaClass::Image
     }
 
-    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
-        response::encode(response, reply)
+    fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
+        response::decode(body)
     }
 
     fn inspect_response(&self, body: &Bytes) -> Glance {
@@ -77,27 +103,11 @@ impl Dialect for OpenAiChat {
         error::decode(status, body)
     }
 
-    fn encode_error(&self, error: &ErrorInfo, _request_id: &str) -> Bytes {
-        error::encode(error)
-    }
-
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(stream::Decoder::default())
     }
 
-    fn stream_encoder(&self, reply: &Reply) -> Box<dyn StreamEncoder> {
-        Box::new(stream::Encoder::new(reply))
-    }
-
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
         Box::new(stream::StreamTap::new(tap))
-    }
-
-    fn keepalive(&self) -> &'static [u8] {
-        b": ka\n\n"
-    }
-
-    fn pointer(&self, field: Field) -> &'static str {
-        pointer::pointer(field)
     }
 }

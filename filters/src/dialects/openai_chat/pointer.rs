@@ -16,7 +16,7 @@ pub(super) fn pointer(field: Field) -> &'static str {
         Field::Name => "/messages/name",
         Field::Image => "/messages/content/image_url",
         Field::ImageDetail => "/messages/content/image_url/detail",
-        Field::Document | Field::Video => "/messages/content/file",
+        Field::Document | Field::Video | Field::Citations => "/messages/content/file",
         Field::Audio => "/messages/content/input_audio",
         Field::CacheControl => "/messages/content/prompt_cache_breakpoint",
         Field::Reasoning => "/reasoning_effort",

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::OpenAiChat;
 use crate::{
-    dialects::{CallHead, Dialect, Encoded, Reply, StreamForm, Target},
+    dialects::{CallHead, Dialect, Encoded, Reply, StreamForm, Target, Upstream},
     model::{Event, Request, Response, Str},
     seal::Sealer,
     stream::Folder,

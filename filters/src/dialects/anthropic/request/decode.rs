@@ -26,7 +26,7 @@ pub(in super::super) fn decode(call: &CallHead<'_>, body: &Bytes) -> Result<Requ
     let Object(members) = serde_json::from_str(&body)
         .map_err(|error| ErrorInfo::invalid("body", format!("the body is not a JSON object: {error}")))?;
     let mut draft = Draft::default();
-    draft.request.origin = Some(Family::Anthropic);
+    draft.request.origin = Some("anthropic");
     let mut seen: Vec<&str> = Vec::new();
     for (name, raw) in &members {
         if raw.get() == "null" {

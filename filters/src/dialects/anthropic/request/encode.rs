@@ -15,7 +15,7 @@ use super::{
 use crate::{
     alias::{Charset, alias},
     dialects::{Encoded, Target},
-    model::{ErrorInfo, Family, Field, Losses, OutputFormat, Part, RawJson, Request, Str, Tool},
+    model::{ErrorInfo, Field, Losses, OutputFormat, Part, RawJson, Request, Str, Tool},
     schema::{SchemaTarget, fit},
 };
 
@@ -189,7 +189,7 @@ fn refuse(request: &Request) -> Result<(), ErrorInfo> {
 
 /// Notes what has no place on this wire and does not change the shape of the answer.
 fn note_drops(request: &Request, losses: &mut Losses) {
-    let foreign = request.origin != Some(Family::Anthropic);
+    let foreign = request.origin != Some("anthropic");
     for (is_set, field) in [
         (request.sampling.frequency_penalty.is_some_and(|penalty| penalty != 0.0), Field::FrequencyPenalty),
         (request.sampling.presence_penalty.is_some_and(|penalty| penalty != 0.0), Field::PresencePenalty),
@@ -284,7 +284,7 @@ fn push_output_config(body: &mut Writer<'_>, plan: &Plan, cx: &mut Cx<'_>) {
 }
 
 fn own_extra(request: &Request) -> impl Iterator<Item = &(Str, RawJson)> {
-    request.extra.iter().filter(|_| request.origin == Some(Family::Anthropic))
+    request.extra.iter().filter(|_| request.origin == Some("anthropic"))
 }
 
 fn push_extra(body: &mut Writer<'_>, cx: &mut Cx<'_>) {

@@ -39,7 +39,7 @@ pub(super) fn push_messages(body: &mut Writer<'_>, messages: &[Message<'_>], cx:
         let mut content = Writer::array(object.member("content"));
         for piece in &message.pieces {
             match piece {
-                Piece::Unanswered(call) => push_unanswered(&mut content, call),
+                Piece::Unanswered { call, .. } => push_unanswered(&mut content, call),
                 piece => {
                     if let Some(part) = piece.part() {
                         push_part(&mut content, part, cx)?;

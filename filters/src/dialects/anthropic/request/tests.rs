@@ -232,7 +232,7 @@ fn hints_without_a_place_are_reported() {
     request.sampling.temperature = Some(1.5);
     request.limits.stop = vec![Str::from_static("\n"), Str::from_static("END")];
     request.extra = vec![(Str::from_static("seed2"), RawJson::parse(Str::from_static("1")).expect("JSON"))];
-    request.origin = Some(Family::OpenAi);
+    request.origin = Some("openai_chat");
     let encoded = encode_for("claude-sonnet-4-5", &request).expect("it can be carried");
     let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
     assert_eq!((&body["temperature"], &body["stop_sequences"]), (&json!(1), &json!(["END"])));

@@ -355,7 +355,10 @@ fn sources_of_other_vendors_become_web_results_that_never_go_back() {
         url: Some(Str::from_static("https://a.example")),
         title: None,
         quoted: None,
-        raw: Some(crate::model::RawJson::from_checked(Str::from_static(r#"{"type":"url_citation"}"#))),
+        raw: Some((
+            Family::OpenAi,
+            crate::model::RawJson::from_checked(Str::from_static(r#"{"type":"url_citation"}"#)),
+        )),
     };
     let cited = Event::Delta { part: PartKey(0), delta: Delta::Citation(Box::new(citation)) };
     let all = wire(&[start(0, PartKind::Text), text(0, "hi"), cited, finish(FinishReason::Stop), Event::End]);

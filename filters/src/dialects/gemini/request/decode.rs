@@ -22,7 +22,7 @@ pub(crate) fn decode(call: &CallHead<'_>, body: &Bytes) -> Result<Request, Error
     let stream = inspect::stream_form(call)?.map(|_| StreamSpec { include_usage: true });
     let whole = Str::try_from(body.clone())
         .map_err(|_| ErrorInfo::new(ErrorClass::InvalidRequest, "the body is not UTF-8, send JSON in UTF-8"))?;
-    let mut request = Request { model, stream, origin: Some(Family::Gemini), ..Request::default() };
+    let mut request = Request { model, stream, origin: Some("gemini"), ..Request::default() };
     let pairs: Pairs<'_> = parse("", &whole)?;
     let mut seen = HashSet::new();
     for (name, raw) in &pairs.0 {

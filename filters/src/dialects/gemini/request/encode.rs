@@ -41,7 +41,7 @@ pub(super) struct Job<'a> {
 impl Job<'_> {
     /// Whether the client speaks Gemini too, and means its settings as Gemini does.
     pub(super) fn is_own(&self) -> bool {
-        self.request.origin == Some(Family::Gemini)
+        self.request.origin == Some("gemini")
     }
 
     /// Whether the upstream is Vertex, whose requests differ in a few members.

@@ -117,7 +117,7 @@ pub(super) fn encode(out: &mut BytesMut, job: &mut Job<'_>) -> Result<(), ErrorI
     let offered = offered(job.request);
     let has_functions = offered.iter().any(|tool| !is_server(tool));
     let mixed = has_functions && offered.iter().any(|tool| is_server(tool));
-    if mixed && !job.profile.modern && job.request.origin != Some(Family::Gemini) {
+    if mixed && !job.profile.modern && job.request.origin != Some("gemini") {
         let message = "this model cannot use functions and tools of the provider in one request, send one of the two";
         return Err(ErrorInfo::invalid("tools", message));
     }
@@ -261,7 +261,7 @@ fn encode_config(out: &mut BytesMut, job: &mut Job<'_>, offered: &[&Tool], mixed
         job.losses.approx(Field::ParallelTools);
     }
     let rest = job.kept("toolConfig");
-    let server_side = mixed && rest.is_none() && job.request.origin != Some(Family::Gemini) && !job.is_vertex();
+    let server_side = mixed && rest.is_none() && job.request.origin != Some("gemini") && !job.is_vertex();
     emit::object(out, "toolConfig", |out| {
         if let Some(mode) = mode {
             emit::object(out, "functionCallingConfig", |out| {

@@ -96,9 +96,9 @@ impl Encoder {
     /// Begins a message.
     fn open(&mut self, out: &mut BytesMut) {
         match (self.reply.form, self.phase) {
-            (StreamForm::Sse, _) => out.extend_from_slice(b"data: "),
             (StreamForm::JsonArray, Phase::Fresh) => out.extend_from_slice(b"["),
             (StreamForm::JsonArray, _) => out.extend_from_slice(b",\r\n"),
+            _ => out.extend_from_slice(b"data: "),
         }
         self.phase = Phase::Open;
     }

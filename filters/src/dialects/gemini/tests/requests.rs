@@ -28,7 +28,7 @@ fn result(call: &'static str, text: &'static str) -> PartContent {
 }
 
 fn request(turns: Vec<Turn>) -> Request {
-    Request { turns, origin: Some(Family::OpenAi), ..Request::default() }
+    Request { turns, origin: Some("openai_chat"), ..Request::default() }
 }
 
 fn encoded(request: &Request) -> Value {

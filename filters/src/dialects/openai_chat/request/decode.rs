@@ -201,7 +201,7 @@ impl<'a> Decoder<'a> {
         if self.seen & bit("stream") == 0 {
             request.stream = None;
         }
-        request.origin = Some(Family::OpenAi);
+        request.origin = Some("openai_chat");
         Ok(request)
     }
 

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     dialects::{Encoded, Target},
-    model::{Effort, ErrorInfo, Family, Field, Losses, ReasoningMode, Request, Str},
+    model::{Effort, ErrorInfo, Field, Losses, ReasoningMode, Request, Str},
 };
 
 /// The most stop sequences that the wire takes.
@@ -55,7 +55,7 @@ pub(in super::super) fn encode(request: &Request, target: &Target<'_>) -> Result
         request,
         target,
         profile,
-        native: request.origin == Some(Family::OpenAi),
+        native: request.origin == Some("openai_chat"),
         developer: profile.developer && !target.has_quirk("no_developer_role"),
         losses: Losses::default(),
         renamed: Vec::new(),

@@ -43,7 +43,7 @@ fn image(source: MediaSource) -> Part {
 
 /// A request as another dialect would have made it.
 fn foreign(turns: Vec<Turn>) -> Request {
-    Request { model: Str::from_static("m"), turns, origin: Some(Family::Anthropic), ..Request::default() }
+    Request { model: Str::from_static("m"), turns, origin: Some("anthropic"), ..Request::default() }
 }
 
 fn lost(encoded: &Encoded) -> Vec<(Field, LossLevel)> {
