@@ -7,6 +7,7 @@
 //! - [`stream`]: what stands between a decoder and an encoder: putting interleaved parts in sequence, folding
 //!   events into a whole response and unfolding a whole response into events.
 //! - `conversation`: putting a conversation into the order that an upstream accepts.
+//! - `openai`: what the dialects of `OpenAI`'s family have in common.
 //! - [`schema`]: fitting a JSON Schema to the subset that an upstream accepts.
 //! - [`alias`]: call ids and tool names that the target's character set allows.
 //! - [`seal`]: the signed envelope that carries one vendor's opaque state through another vendor's field.
@@ -19,6 +20,7 @@ mod conversation;
 pub mod dialects;
 pub mod json;
 pub mod model;
+mod openai;
 pub mod schema;
 pub mod seal;
 pub mod sse;

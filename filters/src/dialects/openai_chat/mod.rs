@@ -8,8 +8,6 @@
 //! by `data: [DONE]`; SSE comments keep a stream alive with every client.
 
 mod answer;
-mod error;
-mod inspect;
 mod pointer;
 mod profile;
 mod reasoning;
@@ -18,7 +16,6 @@ mod response;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod usage;
 mod wire;
 
 use bytes::Bytes;
@@ -30,6 +27,7 @@ use super::{
 use crate::{
     json::Splice,
     model::{ErrorInfo, Field, Media, MediaClass, Request, Response},
+    openai::{error, inspect, tap::StreamTap, usage},
 };
 
 /// The Chat Completions dialect.
@@ -108,6 +106,6 @@ impl Upstream for OpenAiChat {
     }
 
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
-        Box::new(stream::StreamTap::new(tap))
+        Box::new(StreamTap::new(tap))
     }
 }
