@@ -87,6 +87,12 @@ impl Sealer {
     }
 }
 
+/// State in an envelope that nobody has opened yet. Should it turn out to be no envelope, it is nobody's state: the
+/// family that it names until then keeps none.
+pub(crate) fn unopened(envelope: Str) -> Opaque {
+    Opaque { family: Family::Ollama, kind: OpaqueKind::Signature, model: None, id: None, data: envelope }
+}
+
 const FAMILIES: [Family; 6] =
     [Family::OpenAi, Family::Anthropic, Family::Gemini, Family::Bedrock, Family::Cohere, Family::Ollama];
 const KINDS: [OpaqueKind; 4] =

@@ -3,6 +3,7 @@
 //! A dialect maps its wire format to the model and back, and says how its own requests are read at a glance and
 //! edited in place, so that traffic between two speakers of it passes untouched. No file here names two dialects.
 
+pub mod ai_sdk_ui;
 pub mod anthropic;
 pub mod gemini;
 pub mod openai_chat;
@@ -16,7 +17,8 @@ use crate::{
 };
 
 /// Every dialect. A new one is a folder and a line here.
-pub const DIALECTS: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini];
+pub const DIALECTS: &[&dyn Dialect] =
+    &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini, &ai_sdk_ui::AiSdkUi];
 
 /// The dialect that configuration calls `name` for requests of `route_type`.
 pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {

@@ -1,0 +1,6 @@
+//! Streams: writing a client's.
+
+mod encode;
+mod frame;
+
+pub(super) use encode::Encoder;
