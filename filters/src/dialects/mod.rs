@@ -6,6 +6,7 @@
 pub mod ai_sdk_ui;
 pub mod anthropic;
 pub mod gemini;
+pub mod mcp_sampling;
 pub mod openai_chat;
 
 use bytes::{Bytes, BytesMut};
@@ -17,8 +18,13 @@ use crate::{
 };
 
 /// Every dialect. A new one is a folder and a line here.
-pub const DIALECTS: &[&dyn Dialect] =
-    &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini, &ai_sdk_ui::AiSdkUi];
+pub const DIALECTS: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiChat,
+    &anthropic::Anthropic,
+    &gemini::Gemini,
+    &ai_sdk_ui::AiSdkUi,
+    &mcp_sampling::McpSampling::BARE,
+];
 
 /// The dialect that configuration calls `name` for requests of `route_type`.
 pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {
@@ -47,7 +53,22 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
         true
     }
 
-    /// Reads what routing needs, without decoding the rest.
+    /// The variant of this dialect that a request is in, where the dialect has several: in an envelope, or of a revision
+    /// that a header names. `header` gives a header's first value, if it is text. `None` if it is this one.
+    fn variant<'h>(&self, header: &dyn Fn(&str) -> Option<&'h str>, body: &Bytes) -> Option<Variant> {
+        let _ = (header, body);
+        None
+    }
+
+    /// Names that a request hints at where it may not name a model (MCP), the most wanted first. Whoever knows which
+    /// models there are chooses by them.
+    fn hints(&self, body: &Bytes) -> Vec<Str> {
+        let _ = body;
+        Vec::new()
+    }
+
+    /// Reads what routing needs, without decoding the rest. A dialect whose requests may name no model gives an empty
+    /// name for those.
     ///
     /// # Errors
     /// What the client is to be told: not JSON, no model, a member named twice.
@@ -144,6 +165,16 @@ pub fn relayed_status(error: &ErrorInfo) -> Option<u16> {
         _ if status == 529 => None,
         _ => Some(status),
     }
+}
+
+/// A variant of a dialect.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// Reads the request and writes its answer, in place of the dialect that was asked.
+    pub dialect: &'static dyn Dialect,
+    /// What the client calls its request, as JSON text, where the answer must repeat it. It stands where else the
+    /// gateway's own id does: in [`Reply::id`], and in what `encode_error` is given.
+    pub id: Option<Str>,
 }
 
 /// What a request's path and query say of the call.
