@@ -8,6 +8,7 @@ pub mod anthropic;
 pub mod gemini;
 pub mod mcp_sampling;
 pub mod openai_chat;
+pub mod openai_completions;
 
 use bytes::{Bytes, BytesMut};
 
@@ -23,6 +24,7 @@ pub const DIALECTS: &[&dyn Dialect] = &[
     &anthropic::Anthropic,
     &gemini::Gemini,
     &ai_sdk_ui::AiSdkUi,
+    &openai_completions::OpenAiCompletions,
     &mcp_sampling::McpSampling::BARE,
 ];
 
@@ -55,8 +57,7 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
 
     /// The variant of this dialect that a request is in, where the dialect has several: in an envelope, or of a revision
     /// that a header names. `header` gives a header's first value, if it is text. `None` if it is this one.
-    fn variant<'h>(&self, header: &dyn Fn(&str) -> Option<&'h str>, body: &Bytes) -> Option<Variant> {
-        let _ = (header, body);
+    fn variant<'h>(&self, _header: &dyn Fn(&str) -> Option<&'h str>, _body: &Bytes) -> Option<Variant> {
         None
     }
 

@@ -111,6 +111,11 @@ fn media(body: &Str, at: &str, block: &Block<'_>, class: MediaClass) -> Result<P
 }
 
 fn tool_use(body: &Str, at: &str, block: &Block<'_>) -> Result<Part, ErrorInfo> {
+    #[derive(Deserialize)]
+    struct Meta<'a> {
+        #[serde(borrow, rename = "lockgate/opaque")]
+        sealed: Option<Vec<Text<'a>>>,
+    }
     let call = ToolCall {
         id: required(body, at, "id", block.id.as_ref())?,
         name: required(body, at, "name", block.name.as_ref())?,
@@ -118,11 +123,6 @@ fn tool_use(body: &Str, at: &str, block: &Block<'_>) -> Result<Part, ErrorInfo> 
         args: block.input.map_or_else(|| Str::from_static("{}"), |input| slice(body, input.get())),
     };
     let mut part = Part::new(PartContent::ToolCall(call));
-    #[derive(Deserialize)]
-    struct Meta<'a> {
-        #[serde(borrow, rename = "lockgate/opaque")]
-        sealed: Option<Vec<Text<'a>>>,
-    }
     let sealed = lenient::<Meta<'_>>(block.meta).and_then(|meta| meta.sealed).unwrap_or_default();
     part.opaque = sealed.iter().map(|envelope| seal::unopened(envelope.keep(body))).collect();
     Ok(part)
