@@ -153,7 +153,8 @@ fn status_of(info: &ErrorInfo, dialect: &dyn Dialect) -> StatusCode {
 
 fn of_info(info: &ErrorInfo, dialect: &'static dyn Dialect, record: &Record) -> Response<Body> {
     let status = status_of(info, dialect);
-    let mut rsp = Response::new(Body::full(dialect.encode_error(info, &record.id)));
+    let reply_id = record.note(|facts| facts.reply_id.clone());
+    let mut rsp = Response::new(Body::full(dialect.encode_error(info, reply_id.as_ref().unwrap_or(&record.id))));
     *rsp.status_mut() = status;
     let headers = rsp.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -218,6 +219,7 @@ fn of_resolve(error: &ResolveError, text: &Str) -> ErrorInfo {
     match error {
         ResolveError::Unknown { .. } => model(ErrorClass::ModelNotFound),
         ResolveError::NotReady { .. } => model(ErrorClass::ModelNotFound).with_code("provider_not_ready"),
+        ResolveError::Unnamed { .. } => model(ErrorClass::InvalidRequest).with_code("missing_parameter"),
         ResolveError::Forbidden { .. } => model(ErrorClass::Permission).with_code("model_not_allowed"),
         ResolveError::Fixed { .. } => model(ErrorClass::InvalidRequest).with_code("model_fixed_by_route"),
         _ => model(ErrorClass::InvalidRequest),

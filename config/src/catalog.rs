@@ -64,13 +64,14 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
     CATALOG.0.iter().map(|(name, _)| name.as_str())
 }
 
-/// Returns what every server of a dialect has in common: the way of its inventor, whose entry has the dialect's name.
+/// Returns what every server of a dialect has in common: the way of its inventor, whose entry has the dialect's name. Not
+/// every server has legacy completions: who does says so.
 pub(crate) fn of_dialect(dialect: &str) -> RawProvider {
     let Some(inventor) = entry(dialect) else { return RawProvider::default() };
     RawProvider {
         auth: inventor.auth.clone(),
         headers: inventor.headers.clone(),
-        paths: inventor.paths.clone(),
+        paths: inventor.paths.clone().map(|paths| RawPaths { completions: None, ..paths }),
         models: Some(RawModelNames::Known(Vec::new())),
         ..RawProvider::default()
     }

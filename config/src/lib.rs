@@ -45,7 +45,7 @@ pub use self::types::{
 pub const DIALECTS: &[&str] = &["openai", "anthropic", "gemini"];
 
 /// Dialects that only clients speak: a route may have one, a provider may not.
-pub const CLIENT_DIALECTS: &[&str] = &[];
+pub const CLIENT_DIALECTS: &[&str] = &["ai-sdk-ui", "mcp-sampling"];
 
 /// Names that `route_type` may have. Health and metrics are the gateway's own and no routes.
 pub const ROUTE_TYPES: &[&str] =

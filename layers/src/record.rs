@@ -62,6 +62,8 @@ pub struct Facts {
     pub key: Option<Arc<str>>,
     /// The client's dialect, where only the body told it.
     pub dialect: Option<&'static dyn Dialect>,
+    /// What the client calls its request, as JSON text, where the answer must repeat it.
+    pub reply_id: Option<Str>,
     /// The model as the client named it.
     pub model: Option<Str>,
     /// Whether the client asked for a stream.

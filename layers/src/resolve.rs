@@ -28,6 +28,11 @@ pub trait Directory: Send + Sync + 'static {
     /// # Errors
     /// If no provider is known to have it; with names that are like it.
     fn find(&self, model: &str) -> Result<Arc<Pool>, ResolveError>;
+
+    /// The name of the model that the first of `hints` which means one means, of those that `allowed` lets pass.
+    fn hinted(&self, hints: &[Str], allowed: &dyn Fn(&str) -> bool) -> Option<Str> {
+        hints.iter().find(|hint| allowed(hint) && self.find(hint).is_ok()).cloned()
+    }
 }
 
 /// Targets that serve one model name.
@@ -87,6 +92,12 @@ pub enum ResolveError {
         /// What was asked for.
         model: Str,
         /// What would have worked.
+        hint: Str,
+    },
+    /// The request names none.
+    #[error("the request names no model{hint}: send one that `GET /v1/models` lists, or give the route a `model`")]
+    Unnamed {
+        /// What was asked for instead.
         hint: Str,
     },
     /// A provider has it, but cannot be reached as things are.
@@ -158,11 +169,17 @@ pub struct Resolve<S> {
 }
 
 impl<S> Resolve<S> {
-    fn resolve(&self, call: &Call) -> Result<Arc<Pool>, ResolveError> {
+    /// The pool that serves a call. A call that names no model gets the name of the one that was chosen for it.
+    fn resolve(&self, call: &mut Call) -> Result<Arc<Pool>, ResolveError> {
         let ResolveLayer { directory, route } = &self.layer;
+        if call.inspection.model.is_empty() {
+            let model = self.chosen(call)?;
+            call.record.note(|facts| facts.model = Some(model.clone()));
+            call.inspection.model = model;
+        }
         let asked = &call.inspection.model;
         let model = match &route.model {
-            Some(serves) if asked.is_empty() || asked == serves => serves,
+            Some(serves) if asked == serves => serves,
             Some(serves) if !route.may_override => {
                 return Err(ResolveError::Fixed { model: asked.clone(), serves: serves.clone() });
             }
@@ -183,6 +200,26 @@ impl<S> Resolve<S> {
     }
 }
 
+impl<S> Resolve<S> {
+    /// The model of a call that names none: what it hints at, as far as the route lets it choose; else the route's.
+    fn chosen(&self, call: &Call) -> Result<Str, ResolveError> {
+        let ResolveLayer { directory, route } = &self.layer;
+        let hints = if route.model.is_none() || route.may_override { call.hints() } else { Vec::new() };
+        let allowed = |model: &str| call.identity.as_ref().is_none_or(|identity| identity.allows_model(model));
+        let hinted = if hints.is_empty() { None } else { directory.hinted(&hints, &allowed) };
+        hinted.or_else(|| route.model.clone()).ok_or_else(|| {
+            let hints: Vec<String> =
+                hints.iter().map(|hint| format!("`{}`", hint.chars().take(60).collect::<String>())).collect();
+            let hint = if hints.is_empty() {
+                String::new()
+            } else {
+                format!(", and nothing here is like {}", hints.join(", "))
+            };
+            ResolveError::Unnamed { hint: Str::from(hint) }
+        })
+    }
+}
+
 impl<S> Service<Call> for Resolve<S>
 where
     S: Service<Planned, Response = Response<Body>, Error = BoxError>,
@@ -195,8 +232,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
-        match self.resolve(&call) {
+    fn call(&mut self, mut call: Call) -> Self::Future {
+        match self.resolve(&mut call) {
             Ok(pool) => futures_util::future::Either::Left(self.inner.call(Planned { call: Arc::new(call), pool })),
             Err(error) => futures_util::future::Either::Right(std::future::ready(Err(error.into()))),
         }

@@ -1,5 +1,6 @@
 //! What the gateway answers by itself.
 
+pub mod chats;
 pub mod health;
 pub mod models;
 pub mod passthrough;
@@ -14,6 +15,7 @@ use crate::gateway::{Parts, RouteService};
 /// The gateway's own endpoints, which need no key: `(path, service)`.
 pub fn own(parts: &Parts) -> Vec<(&'static str, RouteService)> {
     vec![
+        ("/api/chat/{id}/stream", chats::resume()),
         ("/health", health::alive()),
         ("/health/ready", health::ready()),
         ("/metrics", health::metrics(parts.observer.clone())),

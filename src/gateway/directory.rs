@@ -225,6 +225,33 @@ impl Directory for Models {
         });
         Ok(pool)
     }
+
+    /// A hint means, in this order: a name that is known, a known name that it is part of, and a model of the provider that
+    /// it names or whose models are called so. Only what can be asked for now counts.
+    fn hinted(&self, hints: &[Str], allowed: &dyn Fn(&str) -> bool) -> Option<Str> {
+        let mut listed: Vec<String> = self.list().into_iter().map(|listed| listed.id).collect();
+        listed.retain(|id| allowed(id));
+        hints.iter().find_map(|hint| self.meant(hint, &listed).filter(|name| allowed(name)))
+    }
+}
+
+impl Models {
+    fn meant(&self, hint: &str, listed: &[String]) -> Option<Str> {
+        let is_bare = |id: &&String| id.split_once('/').is_some_and(|(_, model)| model == hint);
+        let exact = listed.iter().find(|id| *id == hint).or_else(|| listed.iter().find(is_bare));
+        let lower = hint.to_ascii_lowercase();
+        let found = exact.or_else(|| listed.iter().find(|id| id.to_ascii_lowercase().contains(&lower)));
+        if let Some(id) = found {
+            return Some(Str::from(id.as_str()));
+        }
+        let ready = || self.providers.iter().filter(|known| known.ready && !known.dormant);
+        if let Some((provider, model)) = hint.split_once('/').filter(|(_, model)| !model.is_empty()) {
+            let named = ready().find(|known| *known.endpoint.name == *provider)?;
+            return Some(Str::from(format!("{}/{model}", named.endpoint.name)));
+        }
+        let called = ready().find(|known| known.models.has(hint))?;
+        Some(Str::from(format!("{}/{hint}", called.endpoint.name)))
+    }
 }
 
 fn retry_on(triggers: &[Trigger]) -> RetryOn {

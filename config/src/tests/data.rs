@@ -40,7 +40,9 @@ fn each_dialect_has_an_entry_of_its_name_and_a_simulator() {
     let config = loaded("", &MapEnv::new());
     let sim = config.provider("sim").expect("the simulator is always on");
     let dialects: Vec<_> = sim.faces.iter().map(|face| face.dialect.as_str()).collect();
-    assert_eq!(dialects, ["openai", "anthropic", "gemini"]);
+    assert_eq!(dialects, ["openai", "openai", "anthropic", "gemini"]);
+    let legacy = config.provider("sim-completions").expect("legacy completions can be tried by themselves");
+    assert_eq!((legacy.faces.len(), legacy.faces[0].route_type.as_str()), (1, "llm/v1/completions"));
     assert!(config.provider("sim-gemini").is_some_and(|provider| provider.faces.len() == 1));
 }
 
@@ -62,12 +64,31 @@ fn gemini_streams_at_a_path_of_its_own() {
 }
 
 #[test]
-fn the_built_in_routes_serve_three_dialects() {
+fn a_server_of_a_dialect_has_legacy_completions_only_if_it_says_so() {
+    let faces = |paths: &str| {
+        let text = format!(
+            "providers: {{ mine: {{ dialect: openai, base_url: \"http://127.0.0.1:9\", api_key: key{paths} }} }}"
+        );
+        let config = loaded(&text, &MapEnv::new());
+        config.provider("mine").map(|provider| provider.faces.len())
+    };
+    let without = faces("").expect("it is configured");
+    assert_eq!(faces(", paths: { completions: /v1/completions }"), Some(without + 1));
+}
+
+#[test]
+fn the_built_in_routes_serve_every_dialect() {
     let config = loaded("", &MapEnv::new());
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
     assert_eq!(route("/v1/chat/completions").dialects, ["openai"]);
     assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
     assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
+    assert_eq!(
+        (&*route("/v1/completions").route_type, route("/v1/completions").dialects.len()),
+        ("llm/v1/completions", 1)
+    );
+    assert_eq!(route("/api/chat").dialects[0], "ai-sdk-ui");
+    assert_eq!(route("/sampling").dialects, ["mcp-sampling"]);
     assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
     assert_eq!(route("/v1/models/{id}").dialects.is_empty(), true);
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);

@@ -73,13 +73,19 @@ impl<S> Inspect<S> {
             return Err(ErrorInfo::new(ErrorClass::NotFound, "this route has no dialect: name one in its `dialect`"));
         };
         let shared = self.layer.dialects.len() > 1;
+        let variant = dialect.variant(&|name| parts.headers.get(name)?.to_str().ok(), &body);
+        let told = shared || variant.is_some();
+        let (dialect, reply_id) = variant.map_or((dialect, None), |variant| (variant.dialect, variant.id));
         let path = parts.extensions.remove::<PathCall>().unwrap_or_default();
         let record = parts.extensions.remove::<Arc<Record>>();
         let record = record.unwrap_or_else(|| {
             Arc::new(Record::new(Str::new(), "".into(), parts.method.clone(), Str::new(), dialect.name()))
         });
-        if shared {
-            record.note(|facts| facts.dialect = Some(dialect));
+        if told {
+            record.note(|facts| {
+                facts.dialect = Some(dialect);
+                facts.reply_id.clone_from(&reply_id);
+            });
         }
         let head = CallHead { model: path.model.as_deref(), verb: path.verb.as_deref(), query: parts.uri.query() };
         let inspection = dialect.inspect(&head, &body)?;
@@ -98,6 +104,7 @@ impl<S> Inspect<S> {
             identity: parts.extensions.remove::<Arc<Identity>>(),
             strict: strict || asked_strict,
             end: record.started + total,
+            reply_id,
             decoded: OnceLock::new(),
             record,
         })

@@ -53,6 +53,8 @@ pub struct Call {
     pub strict: bool,
     /// When the exchange is over, however lively.
     pub end: tokio::time::Instant,
+    /// What the client calls its request, where the answer must repeat it.
+    reply_id: Option<Str>,
     /// The decoded request; made by the first attempt that needs it, used by all.
     decoded: OnceLock<Result<Request, ErrorInfo>>,
 }
@@ -64,6 +66,11 @@ impl Call {
     /// What the client is to be told, if the request cannot be decoded.
     pub fn decoded(&self) -> Result<&Request, &ErrorInfo> {
         self.decoded.get_or_init(|| self.dialect.decode_request(&self.head(), &self.body)).as_ref()
+    }
+
+    /// Names that the request hints at instead of naming a model, the most wanted first.
+    pub fn hints(&self) -> Vec<Str> {
+        self.dialect.hints(&self.body)
     }
 
     fn head(&self) -> CallHead<'_> {

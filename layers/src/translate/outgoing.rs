@@ -101,7 +101,7 @@ fn reply(call: &Call, show_reasoning: bool, sealer: &Sealer) -> Reply {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Reply {
         model: model.clone(),
-        id: call.record.id.clone(),
+        id: call.reply_id.as_ref().unwrap_or(&call.record.id).clone(),
         created: now.map_or(0, |now| now.as_secs()),
         form: stream.unwrap_or(StreamForm::Sse),
         include_usage: *include_usage,
