@@ -8,6 +8,7 @@ mod support;
 
 mod architecture;
 mod cli;
+mod clients;
 mod corpus;
 mod errors;
 mod failover;

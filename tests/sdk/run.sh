@@ -39,6 +39,7 @@ keys: [{name: sdk, key: sk-test}]
 providers:
   up-openai: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, models: [listed]}
   up-anthropic: {dialect: anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-api-key}}
+  up-completions: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, paths: {completions: /v1/completions}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
 models:
   pool: {balance: failover, targets: [sim-openai/error=503, sim-anthropic/echo]}
