@@ -16,7 +16,7 @@ mkdir -p "$work"
 # Installs once for each state of the two lists.
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
     python3 -m venv "$venv" &&
-        "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" &&
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" &&
         cp "$here/requirements.txt" "$venv/installed.txt" || exit 2
 fi
 if ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed.json"; then

@@ -1,11 +1,13 @@
 //! Content blocks as parts.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     json::{Text, keep_raw, slice},
-    model::{CallKind, ErrorInfo, Media, MediaClass, MediaSource, Part, PartContent, Str, ToolCall, ToolResult},
+    model::{
+        CallKind, ErrorInfo, Media, MediaClass, MediaSource, Part, PartContent, RawJson, Str, ToolCall, ToolResult,
+    },
     openai::wire::lenient,
     seal,
 };
@@ -130,14 +132,36 @@ fn tool_use(body: &Str, at: &str, block: &Block<'_>) -> Result<Part, ErrorInfo> 
 
 fn tool_result(body: &Str, at: &str, block: &Block<'_>) -> Result<Part, ErrorInfo> {
     let content = block.content.map(|content| decode(body, &format!("{at}.content"), content)).transpose()?;
+    let mut parts = content.unwrap_or_default();
     let structured = block.structured_content.filter(|json| json.get() != "null");
+    let json = structured.and_then(|json| structured_result(&mut parts, keep_raw(body, json)));
     Ok(Part::new(PartContent::ToolResult(ToolResult {
         call: required(body, at, "toolUseId", block.tool_use_id.as_ref())?,
         name: None,
-        parts: content.unwrap_or_default(),
-        json: structured.map(|json| keep_raw(body, json)),
+        parts,
+        json,
         is_error: block.is_error.unwrap_or_default(),
     })))
+}
+
+/// A structured result beside the content. The content should say the same; where it does not, the structure is said
+/// too, because a dialect that has a place for it would tell the model that alone.
+fn structured_result(parts: &mut Vec<Part>, json: RawJson) -> Option<RawJson> {
+    let value = json.to_value();
+    let same = |part: &Part| {
+        part.as_text().is_some_and(|text| serde_json::from_str(text).is_ok_and(|said: Value| said == value))
+    };
+    match &parts[..] {
+        [] => parts.push(Part::text(json.text().clone())),
+        [only] if same(only) => {}
+        _ => {
+            if !parts.iter().any(same) {
+                parts.push(Part::text(json.text().clone()));
+            }
+            return None;
+        }
+    }
+    value.is_object().then_some(json)
 }
 
 /// A resource that came along: its text, or a medium of the class that its type says.

@@ -114,7 +114,7 @@ fn calls_are_answered_in_the_very_next_message_and_alone() {
     let request = decode(&good).expect("all calls are answered");
     let PartContent::ToolResult(answer) = &request.turns[2].parts[0].content else { panic!("a result") };
     assert_eq!((&*answer.call, answer.is_error), ("b", true));
-    assert_eq!(answer.json.as_ref().map(|json| json.as_str()), Some(r#"{"b":2}"#));
+    assert_eq!((answer.parts.len(), &answer.json), (2, &None), "the content does not say what the structure does");
     for (messages, words) in [
         (
             json!([
@@ -134,6 +134,33 @@ fn calls_are_answered_in_the_very_next_message_and_alone() {
         assert_eq!(error.class, ErrorClass::InvalidRequest);
         assert!(error.message.contains(words), "{messages}: {}", error.message);
     }
+}
+
+#[test]
+fn a_structured_result_is_told_once() {
+    let result = |content: Value, structured: Value| {
+        let body = with(
+            "messages",
+            json!([
+                {"role": "user", "content": "x"},
+                {"role": "assistant", "content": {"type": "tool_use", "id": "a", "name": "f", "input": {}}},
+                {"role": "user", "content": {"type": "tool_result", "toolUseId": "a", "content": content, "structuredContent": structured}},
+            ]),
+        );
+        let request = decode(&body).expect("it is good");
+        let PartContent::ToolResult(result) = request.turns[2].parts[0].content.clone() else { panic!("a result") };
+        let texts: Vec<_> = result.parts.iter().filter_map(|part| part.as_text().map(ToString::to_string)).collect();
+        (texts, result.json.is_some())
+    };
+    let text = |text: &str| json!({"type": "text", "text": text});
+    assert_eq!(result(json!([]), json!({"a":1})), (vec![r#"{"a":1}"#.to_owned()], true));
+    assert_eq!(result(json!([text(r#"{ "a": 1 }"#)]), json!({"a":1})), (vec![r#"{ "a": 1 }"#.to_owned()], true));
+    assert_eq!(result(json!([text("one")]), json!({"a":1})), (vec!["one".to_owned(), r#"{"a":1}"#.to_owned()], false));
+    assert_eq!(
+        result(json!([text("[1]")]), json!([1])),
+        (vec!["[1]".to_owned()], false),
+        "only objects go out as such"
+    );
 }
 
 #[test]
