@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use criterion::Criterion;
 use lockgate_filters::{
-    dialects::{Reply, StreamDecoder, StreamForm, TapSpec, Upstream, find},
+    dialects::{Dialect, Reply, StreamDecoder, StreamForm, TapSpec, Upstream, find},
     model::{Event, Str},
     seal::Sealer,
     sse::SseReader,
@@ -31,10 +31,11 @@ impl Voice {
     }
 }
 
-fn voices() -> [Voice; 3] {
-    let dialect = |name: &str| {
-        find(name, "llm/v1/chat").and_then(|dialect| dialect.upstream()).expect("the table has the dialect")
+fn voices() -> [Voice; 4] {
+    let spoken = |name: &str, route_type: &str| {
+        find(name, route_type).and_then(Dialect::upstream).expect("the table has the dialect")
     };
+    let dialect = |name: &str| spoken(name, "llm/v1/chat");
     [
         Voice {
             dialect: dialect("openai"),
@@ -67,6 +68,16 @@ fn voices() -> [Voice; 3] {
                 "\"}],\"role\": \"model\"},\"index\": 0}],\"usageMetadata\": {\"promptTokenCount\": 8,\
                  \"candidatesTokenCount\": 24,\"totalTokenCount\": 32,\"promptTokensDetails\": [{\"modality\": \"TEXT\",\
                  \"tokenCount\": 8}]},\"modelVersion\": \"gemini-3-flash\",\"responseId\": \"abc\"}\r\n\r\n",
+            ),
+        },
+        Voice {
+            dialect: spoken("openai", "llm/v1/completions"),
+            opening: "",
+            delta: (
+                "data: {\"id\":\"cmpl-E4Rjs6IxaJVge9Ntk5keJsaeDy6vS\",\"object\":\"text_completion\",\
+                 \"created\":1784728648,\"choices\":[{\"text\":\"",
+                "\",\"index\":0,\"logprobs\":null,\"finish_reason\":null}],\"model\":\"gpt-3.5-turbo-instruct\",\
+                 \"system_fingerprint\":null}\n\n",
             ),
         },
     ]
@@ -156,6 +167,23 @@ fn encode(criterion: &mut Criterion) {
     }
 }
 
+/// What only clients speak is written from any upstream's events.
+fn encode_for_clients(criterion: &mut Criterion) {
+    let [voice, ..] = voices();
+    let (_, events) = begin(&voice);
+    let dialect = find("ai-sdk-ui", "llm/v1/chat").expect("the table has the dialect");
+    let mut encoder = dialect.stream_encoder(&reply());
+    let mut out = BytesMut::with_capacity(1 << 16);
+    for event in &events {
+        encoder.encode(event, &mut out);
+    }
+    let delta = events.last().expect("the stream has begun");
+    bench_without_allocations(criterion, &format!("encode/{}", dialect.name()), || {
+        out.clear();
+        encoder.encode(delta, &mut out);
+    });
+}
+
 fn tap(criterion: &mut Criterion) {
     for voice in voices() {
         for (kind, strip_usage) in [("", false), (" without usage", true)] {
@@ -197,7 +225,7 @@ fn translate(criterion: &mut Criterion) {
 
 fn main() {
     let mut criterion = criterion();
-    for bench in [framing, decode, encode, tap, translate] {
+    for bench in [framing, decode, encode, encode_for_clients, tap, translate] {
         bench(&mut criterion);
     }
     criterion.final_summary();

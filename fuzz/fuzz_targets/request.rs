@@ -3,7 +3,10 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use lockgate_filters::{dialects::upstreams, json};
+use lockgate_filters::{
+    dialects::{DIALECTS, Dialect, upstreams},
+    json,
+};
 use lockgate_fuzz::{HEAD, assert_json, pick, targets};
 
 fuzz_target!(|input: &[u8]| {
@@ -18,11 +21,15 @@ fuzz_target!(|input: &[u8]| {
             }
         });
     }
-    let Ok(request) = dialect.decode_request(&HEAD, &body) else { return };
-    for to in upstreams() {
-        targets(|target| {
-            let Ok(encoded) = to.encode_request(&request, target) else { return };
-            assert_json(&encoded.body, to.name());
-        });
+    // What only clients speak is read whichever dialect the first byte picks.
+    let of_clients = DIALECTS.iter().copied().filter(|dialect| dialect.upstream().is_none());
+    for from in of_clients.chain([dialect as &dyn Dialect]) {
+        let Ok(request) = from.decode_request(&HEAD, &body) else { continue };
+        for to in upstreams() {
+            targets(|target| {
+                let Ok(encoded) = to.encode_request(&request, target) else { return };
+                assert_json(&encoded.body, to.name());
+            });
+        }
     }
 });

@@ -8,7 +8,7 @@ use lockgate_filters::{
     model::Event,
     stream::{Folder, Sequencer},
 };
-use lockgate_fuzz::{chunks, pick, reply};
+use lockgate_fuzz::{assert_answer, chunks, pick, reply};
 
 fn decode(dialect: &dyn Upstream, chunks: &[Bytes]) -> (Vec<Event>, bool) {
     let mut decoder = dialect.stream_decoder();
@@ -41,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
             std::str::from_utf8(&out).expect("what is written is UTF-8");
         }
         if let Ok(response) = &response {
-            lockgate_fuzz::assert_json(&target.encode_response(response, &reply(StreamForm::Sse)), "a response");
+            assert_answer(*target, &target.encode_response(response, &reply(StreamForm::Sse)));
         }
     }
     for strip_usage in [false, true] {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use lockgate_filters::{
-    dialects::{CallHead, Reply, StreamForm, Target, Upstream, upstreams},
+    dialects::{CallHead, Dialect, Reply, StreamForm, Target, Upstream, upstreams},
     model::Str,
     seal::Sealer,
 };
@@ -62,5 +62,20 @@ pub fn reply(form: StreamForm) -> Reply {
 pub fn assert_json(body: &[u8], what: &str) {
     if let Err(error) = serde_json::from_slice::<&serde_json::value::RawValue>(body) {
         panic!("{what} is not JSON: {error}: {}", String::from_utf8_lossy(body));
+    }
+}
+
+/// Panics if `body` is not what `dialect` may write as a whole answer: JSON, or for a dialect that knows only streams,
+/// events.
+pub fn assert_answer(dialect: &dyn Dialect, body: &[u8]) {
+    if dialect.upstream().is_none() && body.starts_with(b"data: ") {
+        for event in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let data = event.strip_prefix(b"data: ").expect("a line of data");
+            if data != b"[DONE]" {
+                assert_json(data, "an event");
+            }
+        }
+    } else {
+        assert_json(body, "a response");
     }
 }

@@ -67,6 +67,8 @@ fn chunks(bytes: &[u8]) -> Vec<Value> {
 
 fn fold(events: &[Event]) -> Result<Response, Box<ErrorInfo>> {
     let mut folder = Folder::default();
-    events.iter().for_each(|event| folder.push(event));
+    for event in events {
+        folder.push(event);
+    }
     folder.finish()
 }

@@ -146,7 +146,9 @@ fn recorded_messages_go_back_with_their_state() {
         let said: Vec<&Part> =
             request.turns.iter().filter(|turn| turn.role == Role::Assistant).flat_map(|turn| &turn.parts).collect();
         let mut folder = crate::stream::Folder::default();
-        events.iter().for_each(|event| folder.push(event));
+        for event in &events {
+            folder.push(event);
+        }
         let answer = folder.finish().expect("recorded streams are whole");
         let sent = answer.candidates[0].parts.iter().filter(|part| {
             let is_refusal = matches!(part.content, PartContent::Refusal(_));

@@ -94,7 +94,7 @@ fn a_step_is_calls_then_results() {
     assert_eq!((&*called[1].name, &*called[1].id), ("time", "b"));
     let answers = results(&request.turns[2].parts);
     assert_eq!((&*answers[0].call, texts(&answers[0].parts)), ("a", vec![r#"{"temp":7}"#]));
-    assert_eq!(answers[0].json.as_ref().map(|json| json.as_str()), Some(r#"{"temp":7}"#));
+    assert_eq!(answers[0].json.as_ref().map(crate::model::RawJson::as_str), Some(r#"{"temp":7}"#));
     assert_eq!((texts(&answers[1].parts), &answers[1].json), (vec!["noon"], &None));
     assert_eq!(texts(&request.turns[3].parts), ["Seven degrees."]);
 }

@@ -17,7 +17,7 @@ fn with(member: &str, value: Value) -> Value {
     body
 }
 
-fn content(content: Value) -> Result<Vec<Part>, ErrorInfo> {
+fn content(content: &Value) -> Result<Vec<Part>, ErrorInfo> {
     let request = decode(&with("messages", json!([{"role": "user", "content": content}])))?;
     Ok(request.turns[0].parts.clone())
 }
@@ -63,10 +63,10 @@ fn the_protocols_examples_are_read() {
 #[test]
 fn content_is_a_string_a_block_or_a_list() {
     for form in [json!("x"), json!({"type": "text", "text": "x"}), json!([{"type": "text", "text": "x"}])] {
-        let parts = content(form.clone()).expect("it is content");
+        let parts = content(&form).expect("it is content");
         assert_eq!(parts.first().and_then(Part::as_text).map(|text| &**text), Some("x"), "{form}");
     }
-    let parts = content(json!([
+    let parts = content(&json!([
         {"type": "image", "data": "aGk=", "mimeType": "image/png"}, {"type": "audio", "data": "aGk=", "mimeType": "audio/wav"},
         {"type": "resource", "resource": {"uri": "file:///a", "text": "inside"}},
         {"type": "resource", "resource": {"uri": "file:///b", "mimeType": "application/pdf", "blob": "aGk="}},
@@ -92,7 +92,7 @@ fn content_is_a_string_a_block_or_a_list() {
         (json!([7]), "messages[0].content[0]"),
         (json!(7), "messages[0].content"),
     ] {
-        assert_eq!(content(block).expect_err("it is no content").param.as_deref(), Some(at));
+        assert_eq!(content(&block).expect_err("it is no content").param.as_deref(), Some(at));
     }
 }
 

@@ -121,7 +121,7 @@ fn log_probabilities_follow_their_text() {
 fn streams_end_in_an_answer_or_in_an_error() {
     let code = |bytes: &[u8]| match events(&[bytes]).as_slice() {
         [.., Event::Error(error), Event::End] => {
-            error.code.as_deref().map(ToOwned::to_owned).or(Some(format!("{:?}", error.class)))
+            error.code.as_deref().map(ToOwned::to_owned).or_else(|| Some(format!("{:?}", error.class)))
         }
         _ => None,
     };
