@@ -13,7 +13,7 @@ use lockgate_layers::{
     failover::FailoverLayer,
     record::{RecordLayer, Sink},
     resolve::{Directory, ResolveLayer, RouteModel},
-    translate::{InspectLayer, TranslateLayer},
+    translate::{EstimateLayer, InspectLayer, TranslateLayer},
 };
 use tower::{Service, ServiceBuilder};
 
@@ -81,6 +81,23 @@ pub fn chat(common: Common, chat: Chat) -> RouteService {
         // One attempt, in the target's dialect. Answers when the first meaningful event is there.
         .layer(TranslateLayer::new(chat.sealer))
         // Innermost: nothing above holds a provider's key.
+        .layer(CredentialLayer)
+        .service(chat.upstream);
+    RouteService::new(service)
+}
+
+/// The stack of a route that counts tokens: that of chat, but what cannot be counted is estimated.
+pub fn count(common: Common, chat: Chat) -> RouteService {
+    let service = ServiceBuilder::new()
+        .layer(RecordLayer::new(common.sink))
+        .layer(AuthLayer::new(common.keys, common.route))
+        .layer(CollectLayer::new(chat.body_limit, chat.body_grace))
+        .layer(InspectLayer::new(chat.dialects, chat.strict, chat.total))
+        .layer(ResolveLayer::new(chat.directory, chat.model))
+        // Outside failover: the estimate comes when no target counts.
+        .layer(EstimateLayer)
+        .layer(FailoverLayer)
+        .layer(TranslateLayer::new(chat.sealer))
         .layer(CredentialLayer)
         .service(chat.upstream);
     RouteService::new(service)

@@ -9,6 +9,7 @@ mod support;
 mod architecture;
 mod cli;
 mod corpus;
+mod counts;
 mod errors;
 mod failover;
 mod hardening;

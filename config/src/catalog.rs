@@ -97,6 +97,7 @@ pub(crate) fn faces(dialect: &str, paths: &RawPaths) -> Vec<(String, &'static st
         ("openai", "llm/v1/responses", &paths.responses),
         ("openai", "llm/v1/completions", &paths.completions),
         ("ollama", "llm/v1/completions", &paths.generate),
+        (dialect, "llm/v1/count_tokens", &paths.count_tokens),
     ];
     let mut faces: Vec<(String, &'static str, String)> = Vec::new();
     for (name, route_type, path) in of_paths {

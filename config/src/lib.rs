@@ -49,10 +49,10 @@ pub const CLIENT_DIALECTS: &[&str] = &[];
 
 /// Names that `route_type` may have. Health and metrics are the gateway's own and no routes.
 pub const ROUTE_TYPES: &[&str] =
-    &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions", "llm/v1/models", "passthrough"];
+    &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions", "llm/v1/count_tokens", "llm/v1/models", "passthrough"];
 
-/// The route types that hold a conversation with a model.
-pub const CONVERSATIONS: &[&str] = &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions"];
+/// The route types whose requests hold a conversation with a model.
+pub const CONVERSATIONS: &[&str] = &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions", "llm/v1/count_tokens"];
 
 /// What a configuration without a file is called in reports.
 const NO_FILE: &str = "defaults";

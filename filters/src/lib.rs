@@ -8,6 +8,7 @@
 //!   events into a whole response and unfolding a whole response into events.
 //! - `conversation`: putting a conversation into the order that an upstream accepts.
 //! - [`schema`]: fitting a JSON Schema to the subset that an upstream accepts.
+//! - [`estimate`]: how many tokens a prompt amounts to.
 //! - [`alias`]: call ids and tool names that the target's character set allows.
 //! - [`seal`]: the signed envelope that carries one vendor's opaque state through another vendor's field.
 //!
@@ -17,6 +18,7 @@
 pub mod alias;
 mod conversation;
 pub mod dialects;
+pub mod estimate;
 pub mod json;
 pub mod model;
 pub mod schema;

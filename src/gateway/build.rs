@@ -192,6 +192,6 @@ impl Builder<'_> {
             sealer: self.parts.sealer.clone(),
             upstream: self.parts.upstream.clone(),
         };
-        stack::chat(common, chat)
+        if route.route_type == dialects::COUNT { stack::count(common, chat) } else { stack::chat(common, chat) }
     }
 }

@@ -15,8 +15,9 @@ use http_body_util::{BodyExt, Limited};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use lockgate_filters::{
-    dialects::{self, CallHead, Dialect, Reply, StreamEncoder, StreamForm},
-    model::{ErrorClass, ErrorInfo, Event, Family, Str},
+    dialects::{self, CallHead, Dialect, Operation, Reply, StreamEncoder, StreamForm},
+    estimate,
+    model::{ErrorClass, ErrorInfo, Event, Family, Response as Answer, Str},
     seal::Sealer,
     stream::Folder,
 };
@@ -106,6 +107,8 @@ const ENDPOINTS: &[(&str, &str, &str, &str, Family)] = &[
     ("/v1/messages", "", "anthropic", "llm/v1/chat", Family::Anthropic),
     ("/v1beta/models/", ":generateContent", "gemini", "llm/v1/chat", Family::Gemini),
     ("/v1beta/models/", ":streamGenerateContent", "gemini", "llm/v1/chat", Family::Gemini),
+    ("/v1/messages/count_tokens", "", "anthropic", "llm/v1/count_tokens", Family::Anthropic),
+    ("/v1beta/models/", ":countTokens", "gemini", "llm/v1/count_tokens", Family::Gemini),
     ("/model/", "/converse", "bedrock", "llm/v1/chat", Family::Bedrock),
     ("/model/", "/converse-stream", "bedrock", "llm/v1/chat", Family::Bedrock),
     ("/v2/chat", "", "cohere", "llm/v1/chat", Family::Cohere),
@@ -181,6 +184,10 @@ async fn act(
         input_estimate: 1,
         sealer: Sealer::new(b"sim"),
     };
+    if dialect.operation() == Operation::Count {
+        let counted = Answer { counted: Some(estimate::request(&request)), ..Answer::default() };
+        return Ok(json(dialect.encode_response(&counted, &reply)));
+    }
     let steps = script::write(&request, &behaviour, family, Str::from_static("sim-1"));
     Ok(match inspection.stream {
         Some(form) => streamed(dialect, form, &reply, steps, &behaviour),

@@ -99,6 +99,8 @@ pub(crate) struct RawPaths {
     pub(crate) completions: Option<String>,
     /// Generation from one prompt, in the `ollama` dialect.
     pub(crate) generate: Option<String>,
+    /// Counting of tokens, in the provider's `dialect`.
+    pub(crate) count_tokens: Option<String>,
     /// The list of models.
     pub(crate) models: Option<String>,
 }
@@ -174,6 +176,7 @@ fn over_paths(own: Option<RawPaths>, base: Option<RawPaths>) -> Option<RawPaths>
         responses: own.responses.or(base.responses),
         completions: own.completions.or(base.completions),
         generate: own.generate.or(base.generate),
+        count_tokens: own.count_tokens.or(base.count_tokens),
         models: own.models.or(base.models),
     })
 }

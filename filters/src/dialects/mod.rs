@@ -4,10 +4,12 @@
 //! edited in place, so that traffic between two speakers of it passes untouched. No file here names two dialects.
 
 pub mod anthropic;
+pub mod counting;
 pub mod gemini;
 pub mod openai_chat;
 
 use bytes::{Bytes, BytesMut};
+use counting::Counting;
 
 use crate::{
     json::Splice,
@@ -18,9 +20,16 @@ use crate::{
 /// Every dialect. A new one is a folder and a line here.
 pub const DIALECTS: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini];
 
+/// Every dialect that counts tokens. A new one is a file in its dialect's folder and a line here.
+pub const COUNTERS: &[&dyn Upstream] = &[&Counting(anthropic::CountTokens), &Counting(gemini::CountTokens)];
+
+/// The route type of counting.
+pub const COUNT: &str = "llm/v1/count_tokens";
+
 /// The dialect that configuration calls `name` for requests of `route_type`.
 pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().copied().find(|dialect| dialect.config_name() == (name, route_type))
+    let counters = COUNTERS.iter().map(|counter| -> &'static dyn Dialect { *counter });
+    DIALECTS.iter().copied().chain(counters).find(|dialect| dialect.config_name() == (name, route_type))
 }
 
 /// The dialects that upstreams speak.
@@ -35,6 +44,11 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
 
     /// The dialect and route type by which configuration asks for it.
     fn config_name(&self) -> (&'static str, &'static str);
+
+    /// What requests of this dialect ask for. A request goes only where the same is done.
+    fn operation(&self) -> Operation {
+        Operation::Converse
+    }
 
     /// The same wire format as a client speaks it to its upstream; `None` if there are no such servers.
     fn upstream(&self) -> Option<&'static dyn Upstream>;
@@ -142,6 +156,15 @@ pub fn relayed_status(error: &ErrorInfo) -> Option<u16> {
         _ if status == 529 => None,
         _ => Some(status),
     }
+}
+
+/// What is asked of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The next turn of a conversation.
+    Converse,
+    /// How many tokens a conversation amounts to.
+    Count,
 }
 
 /// What a request's path and query say of the call.

@@ -10,6 +10,7 @@
 mod answer;
 mod attempt;
 mod cross;
+mod estimate;
 mod inspect;
 mod native;
 mod outgoing;
@@ -26,6 +27,7 @@ use lockgate_filters::{
 };
 
 pub use attempt::{Translate, TranslateLayer};
+pub use estimate::{Estimate, EstimateLayer};
 pub use inspect::{Inspect, InspectLayer, PathCall};
 
 use crate::{auth::Identity, record::Record, target::Target};

@@ -56,9 +56,11 @@ pub(super) struct Prepared {
 pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, AttemptError> {
     let Attempt { call, target } = attempt;
     let endpoint = &target.endpoint;
-    let own = endpoint.faces.iter().find(|face| face.dialect.name() == call.dialect.name());
-    let Some(face) = own.or_else(|| endpoint.faces.first()) else {
-        return Err(AttemptError::invalid_answer(target, &"it has no endpoint for chat"));
+    let operation = call.dialect.operation();
+    let mut faces = endpoint.faces.iter().filter(|face| face.dialect.operation() == operation);
+    let own = faces.clone().find(|face| face.dialect.name() == call.dialect.name());
+    let Some(face) = own.or_else(|| faces.next()) else {
+        return Err(AttemptError::invalid_answer(target, &"it has no endpoint for what is asked"));
     };
     let speak = DialectTarget {
         model: &target.model,
@@ -91,12 +93,13 @@ fn cross(call: &Call, face: &Face, speak: &DialectTarget<'_>, sealer: &Sealer) -
     }
     call.record.note(|facts| facts.losses = encoded.losses.clone());
     let show_reasoning = !matches!(decoded.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
-    let reply = reply(call, show_reasoning, sealer);
+    let reply = Reply { show_reasoning, sealer: sealer.clone(), ..reply_to(call) };
     let body = std::mem::take(&mut encoded.body);
     Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply) }))
 }
 
-fn reply(call: &Call, show_reasoning: bool, sealer: &Sealer) -> Reply {
+/// How a client wants its answer, as far as its request tells by itself.
+pub(super) fn reply_to(call: &Call) -> Reply {
     let Inspection { model, stream, include_usage, .. } = &call.inspection;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Reply {
@@ -105,10 +108,10 @@ fn reply(call: &Call, show_reasoning: bool, sealer: &Sealer) -> Reply {
         created: now.map_or(0, |now| now.as_secs()),
         form: stream.unwrap_or(StreamForm::Sse),
         include_usage: *include_usage,
-        show_reasoning,
+        show_reasoning: true,
         // Four bytes of JSON per token: only for clients that want a number before the upstream has counted.
         input_estimate: (call.body.len() as u64 / 4).max(1),
-        sealer: sealer.clone(),
+        sealer: Sealer::new(&[]),
     }
 }
 

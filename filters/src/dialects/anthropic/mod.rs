@@ -8,6 +8,7 @@
 //! its events are told apart by their SSE name. Counts of input exclude what caches served.
 
 mod blocks;
+mod count;
 mod error;
 mod finish;
 mod inspect;
@@ -22,6 +23,7 @@ mod wire;
 mod tests;
 
 use bytes::Bytes;
+pub use count::CountTokens;
 
 use super::{
     CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,

@@ -5,6 +5,7 @@
 //!
 //! Quirk `vertex`: the upstream is Vertex AI, which takes labels and web addresses of files.
 
+mod count;
 mod emit;
 mod error;
 mod finish;
@@ -25,6 +26,7 @@ mod write;
 mod tests;
 
 use bytes::Bytes;
+pub use count::CountTokens;
 
 use super::{
     CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
