@@ -10,6 +10,7 @@ mod architecture;
 mod cli;
 mod corpus;
 mod counts;
+mod envelopes;
 mod errors;
 mod failover;
 mod hardening;

@@ -6,7 +6,7 @@ use lockgate_filters::{
     dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
     json,
     model::{ErrorInfo, Field, Losses},
-    seal::Sealer,
+    seal::{Sealer, may_hold_envelope},
 };
 
 use super::{Attempt, AttemptError, Call};
@@ -68,7 +68,13 @@ pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, At
         usage_in_stream: endpoint.usage_in_stream,
         sealer,
     };
-    let (body, lane) = if own.is_some() { native(call, face, &speak) } else { cross(call, face, &speak, sealer)? };
+    // State that another vendor gave in an earlier turn has to be taken out before anybody else reads the body.
+    let (body, lane) = if own.is_some() && !may_hold_envelope(&call.body) {
+        native(call, face, &speak)
+    } else {
+        let sealer = tenants(call, sealer);
+        cross(call, face, &DialectTarget { sealer: &sealer, ..speak }, &sealer)?
+    };
     let request = request(call, target, face, body, &lane)?;
     let outgoing = Outgoing {
         endpoint: endpoint.clone(),
@@ -77,6 +83,14 @@ pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, At
         request,
     };
     Ok(Prepared { outgoing, lane, dialect: face.dialect })
+}
+
+/// The sealer of whoever asks: nobody can use state that was given to another.
+fn tenants(call: &Call, sealer: &Sealer) -> Sealer {
+    match &call.identity {
+        Some(identity) => sealer.bound_to(identity.path.as_deref().unwrap_or(&identity.name)),
+        None => sealer.clone(),
+    }
 }
 
 fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
