@@ -13,7 +13,7 @@ use lockgate_layers::{
     failover::FailoverLayer,
     record::{RecordLayer, Sink},
     resolve::{Directory, ResolveLayer, RouteModel},
-    translate::{EstimateLayer, InspectLayer, TranslateLayer},
+    translate::{EstimateLayer, InspectLayer, StateMemory, TranslateLayer},
 };
 use tower::{Service, ServiceBuilder};
 
@@ -53,6 +53,8 @@ pub struct Chat {
     pub model: RouteModel,
     /// Seals foreign opaque state.
     pub sealer: Sealer,
+    /// Keeps state that clients have no place for.
+    pub memory: StateMemory,
     /// Connections to providers.
     pub upstream: Upstream,
 }
@@ -79,7 +81,7 @@ pub fn chat(common: Common, chat: Chat) -> RouteService {
         // Outside translation: the next target may speak another dialect.
         .layer(FailoverLayer)
         // One attempt, in the target's dialect. Answers when the first meaningful event is there.
-        .layer(TranslateLayer::new(chat.sealer))
+        .layer(TranslateLayer::new(chat.sealer, chat.memory))
         // Innermost: nothing above holds a provider's key.
         .layer(CredentialLayer)
         .service(chat.upstream);
@@ -97,7 +99,7 @@ pub fn count(common: Common, chat: Chat) -> RouteService {
         // Outside failover: the estimate comes when no target counts.
         .layer(EstimateLayer)
         .layer(FailoverLayer)
-        .layer(TranslateLayer::new(chat.sealer))
+        .layer(TranslateLayer::new(chat.sealer, chat.memory))
         .layer(CredentialLayer)
         .service(chat.upstream);
     RouteService::new(service)

@@ -70,3 +70,37 @@ async fn state_comes_back_to_its_maker_alone() {
     let sent: Value = serde_json::from_str(&sent).expect("JSON goes out");
     assert_eq!(sent["messages"][1]["content"][0]["type"], "tool_use", "{sent}");
 }
+
+/// The second turn of a client that sends back of an answer what its dialect's types have: the call.
+fn chat_turn(model: &str, answer: Option<&Value>) -> Value {
+    let schema = json!({"type": "object", "properties": {"at": {"type": "string"}}});
+    let mut body = json!({
+        "model": model, "messages": [{"role": "user", "content": "Look."}],
+        "tools": [{"type": "function", "function": {"name": "look", "parameters": schema}}],
+    });
+    if let (Some(answer), Some(messages)) = (answer, body["messages"].as_array_mut()) {
+        let calls = answer["choices"][0]["message"]["tool_calls"].clone();
+        let calls = json!([{"id": calls[0]["id"], "type": "function", "function": calls[0]["function"]}]);
+        messages.push(json!({"role": "assistant", "content": null, "tool_calls": calls}));
+        messages.push(json!({"role": "tool", "tool_call_id": calls[0]["id"], "content": "seen"}));
+    }
+    body
+}
+
+#[tokio::test]
+async fn state_is_kept_for_clients_that_have_no_place_for_it() {
+    let upstream = upstream().await;
+    let keys = "[{name: ann, key: sk-ann}, {name: bob, key: sk-bob}]";
+    let gateway = Gateway::start(Config::to(&upstream).section("keys", keys)).await;
+    let say = async |key: &str, body: &Value| {
+        gateway.ask(&Ask::post("/v1/chat/completions", body).bearer(key)).await.expect_status(200).json()
+    };
+    let answer = say("sk-ann", &chat_turn("up-gemini/gemini-3-pro", None)).await;
+    for (key, kept) in [("sk-ann", true), ("sk-bob", false)] {
+        say(key, &chat_turn("up-gemini/gemini-3-pro", Some(&answer))).await;
+        let sent = upstream.seen().pop().expect("it was asked").body;
+        let sent: Value = serde_json::from_slice(&sent).expect("JSON goes out");
+        let signature = &sent["contents"][1]["parts"][0]["thoughtSignature"];
+        assert_eq!(signature == SIGNATURE, kept, "{key}: {sent}");
+    }
+}

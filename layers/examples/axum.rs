@@ -29,7 +29,7 @@ use lockgate_layers::{
     failover::{FailoverLayer, RetryOn},
     resolve::{Balance, Directory, Pool, ResolveError, ResolveLayer, RouteModel},
     target::{Credential, Endpoint, Face, Target, Timeouts},
-    translate::{InspectLayer, TranslateLayer},
+    translate::{InspectLayer, StateMemory, TranslateLayer},
 };
 use tower::{Service, ServiceBuilder, ServiceExt};
 
@@ -111,7 +111,7 @@ async fn main() -> Result<(), BoxError> {
         .layer(InspectLayer::new(Arc::from([dialect]), false, Duration::from_mins(15)))
         .layer(ResolveLayer::new(directory, RouteModel::default()))
         .layer(FailoverLayer)
-        .layer(TranslateLayer::new(Sealer::new(b"change me")))
+        .layer(TranslateLayer::new(Sealer::new(b"change me"), StateMemory::new(1 << 20, Duration::from_hours(1))))
         .layer(CredentialLayer)
         .service(Upstream(Client::builder(TokioExecutor::new()).build_http()));
     let handler = move |req: Request<AxumBody>| {

@@ -46,6 +46,7 @@ fn shared(config: &Config) -> Result<std::sync::Arc<gateway::Shared>, Failure> {
     let parts = gateway::Parts {
         upstream: Upstream::new(crate::upstream::Connector::default()),
         observer: std::sync::Arc::new(Observer::new(None)),
+        memory: gateway::state_memory(),
         sealer: lockgate_filters::seal::Sealer::new(b"check"),
         // The simulator is not running; any address stands for it.
         sim: Some(([127, 0, 0, 1], 1).into()),

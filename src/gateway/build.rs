@@ -190,6 +190,7 @@ impl Builder<'_> {
                 may_override: route.model_override == ModelOverride::Allow,
             },
             sealer: self.parts.sealer.clone(),
+            memory: self.parts.memory.clone(),
             upstream: self.parts.upstream.clone(),
         };
         if route.route_type == dialects::COUNT { stack::count(common, chat) } else { stack::chat(common, chat) }

@@ -53,6 +53,12 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     /// The same wire format as a client speaks it to its upstream; `None` if there are no such servers.
     fn upstream(&self) -> Option<&'static dyn Upstream>;
 
+    /// Whether clients of this dialect carry vendors' state from one request to the next in a place made for it. The
+    /// gateway keeps it for those that do not.
+    fn carries_state(&self) -> bool {
+        true
+    }
+
     /// Whether a body is this dialect's, where a path is shared with another.
     fn claims(&self, body: &Bytes) -> bool {
         let _ = body;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{
     Attempt, AttemptError,
     cross::{CrossBody, CrossStream},
+    memory::Listener,
     native::NativeBody,
     outgoing::Lane,
     peek::{Peeked, peek},
@@ -66,8 +67,8 @@ pub(super) async fn answer(
             native_stream(attempt, parts, body, dialect, spec, started).await
         }
         Lane::Native { .. } => native_whole(attempt, parts, body, dialect, started).await,
-        Lane::Cross { encoded, reply } => {
-            let cross = Cross { attempt, dialect, encoded, reply, started };
+        Lane::Cross { encoded, reply, listener } => {
+            let cross = Cross { attempt, dialect, encoded, reply, listener, started };
             match (wants_stream, answered) {
                 (true, Answered::Streamed) => cross.stream(body).await,
                 (true, Answered::Whole) => cross.unfolded(body).await,
@@ -155,6 +156,7 @@ struct Cross {
     dialect: &'static dyn Upstream,
     encoded: Box<Encoded>,
     reply: Box<Reply>,
+    listener: Option<Listener>,
     started: Instant,
 }
 
@@ -186,6 +188,7 @@ impl Cross {
             attempt: self.attempt,
             upstream,
             restorer: Restorer::new(&self.encoded),
+            listener: self.listener,
             reply: *self.reply,
             peeked,
         });
@@ -233,8 +236,11 @@ impl Cross {
         }
     }
 
-    fn encode(self, mut answer: Answer) -> Response<Body> {
+    fn encode(mut self, mut answer: Answer) -> Response<Body> {
         Restorer::new(&self.encoded).response(&mut answer);
+        if let (Some(listener), Some(candidate)) = (self.listener.take(), answer.candidates.first()) {
+            listener.parts(&candidate.parts);
+        }
         note_first(&self.attempt);
         self.attempt.call.record.note(|facts| {
             facts.usage = answer.usage;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use super::{
-    Attempt, AttemptError, ConnectError, Fault, answer,
+    Attempt, AttemptError, ConnectError, Fault, StateMemory, answer,
     outgoing::{Prepared, prepare},
 };
 use crate::{
@@ -27,13 +27,20 @@ const MAX_ERROR_BODY: usize = 1 << 20;
 /// Makes attempts.
 #[derive(Clone, Debug)]
 pub struct TranslateLayer {
-    sealer: Sealer,
+    state: State,
+}
+
+/// What the layer needs to carry vendors' state through clients that cannot.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) sealer: Sealer,
+    pub(super) memory: StateMemory,
 }
 
 impl TranslateLayer {
-    /// Seals and opens other vendors' opaque state with `sealer`.
-    pub fn new(sealer: Sealer) -> Self {
-        Self { sealer }
+    /// Seals and opens other vendors' opaque state with `sealer`; keeps in `memory` what clients have no place for.
+    pub fn new(sealer: Sealer, memory: StateMemory) -> Self {
+        Self { state: State { sealer, memory } }
     }
 }
 
@@ -41,7 +48,7 @@ impl<S> Layer<S> for TranslateLayer {
     type Service = Translate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Translate { inner, sealer: self.sealer.clone() }
+        Translate { inner, state: self.state.clone() }
     }
 }
 
@@ -49,7 +56,7 @@ impl<S> Layer<S> for TranslateLayer {
 #[derive(Clone, Debug)]
 pub struct Translate<S> {
     inner: S,
-    sealer: Sealer,
+    state: State,
 }
 
 impl<S> Service<Attempt> for Translate<S>
@@ -66,7 +73,7 @@ where
     }
 
     fn call(&mut self, attempt: Attempt) -> Self::Future {
-        let prepared = match prepare(&attempt, &self.sealer) {
+        let prepared = match prepare(&attempt, &self.state) {
             Ok(prepared) => prepared,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };

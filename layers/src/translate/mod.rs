@@ -12,6 +12,7 @@ mod attempt;
 mod cross;
 mod estimate;
 mod inspect;
+mod memory;
 mod native;
 mod outgoing;
 mod peek;
@@ -29,6 +30,7 @@ use lockgate_filters::{
 pub use attempt::{Translate, TranslateLayer};
 pub use estimate::{Estimate, EstimateLayer};
 pub use inspect::{Inspect, InspectLayer, PathCall};
+pub use memory::StateMemory;
 
 use crate::{auth::Identity, record::Record, target::Target};
 

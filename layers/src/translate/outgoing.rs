@@ -9,7 +9,7 @@ use lockgate_filters::{
     seal::{Sealer, may_hold_envelope},
 };
 
-use super::{Attempt, AttemptError, Call};
+use super::{Attempt, AttemptError, Call, StateMemory, attempt::State, memory::Listener};
 use crate::{
     body::Body,
     credential::{self, Outgoing},
@@ -42,6 +42,8 @@ pub(super) enum Lane {
         encoded: Box<Encoded>,
         /// How the client wants its answer.
         reply: Box<Reply>,
+        /// Keeps what the client has no place for.
+        listener: Option<Listener>,
     },
 }
 
@@ -53,7 +55,7 @@ pub(super) struct Prepared {
 }
 
 /// Prepares an attempt.
-pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, AttemptError> {
+pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, AttemptError> {
     let Attempt { call, target } = attempt;
     let endpoint = &target.endpoint;
     let operation = call.dialect.operation();
@@ -66,14 +68,17 @@ pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, At
         model: &target.model,
         quirks: &endpoint.quirks,
         usage_in_stream: endpoint.usage_in_stream,
-        sealer,
+        sealer: &state.sealer,
     };
     // State that another vendor gave in an earlier turn has to be taken out before anybody else reads the body.
     let (body, lane) = if own.is_some() && !may_hold_envelope(&call.body) {
         native(call, face, &speak)
     } else {
-        let sealer = tenants(call, sealer);
-        cross(call, face, &DialectTarget { sealer: &sealer, ..speak }, &sealer)?
+        let tenant = call.identity.as_deref().map(|identity| identity.path.as_deref().unwrap_or(&identity.name));
+        // Nobody can use state that was given to another.
+        let sealer = tenant.map_or_else(|| state.sealer.clone(), |tenant| state.sealer.bound_to(tenant));
+        let kept = Kept { memory: &state.memory, tenant: tenant.unwrap_or_default() };
+        cross(call, face, &DialectTarget { sealer: &sealer, ..speak }, kept)?
     };
     let request = request(call, target, face, body, &lane)?;
     let outgoing = Outgoing {
@@ -85,12 +90,10 @@ pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, At
     Ok(Prepared { outgoing, lane, dialect: face.dialect })
 }
 
-/// The sealer of whoever asks: nobody can use state that was given to another.
-fn tenants(call: &Call, sealer: &Sealer) -> Sealer {
-    match &call.identity {
-        Some(identity) => sealer.bound_to(identity.path.as_deref().unwrap_or(&identity.name)),
-        None => sealer.clone(),
-    }
+/// Where state is kept, and whose.
+struct Kept<'a> {
+    memory: &'a StateMemory,
+    tenant: &'a str,
 }
 
 fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
@@ -99,17 +102,21 @@ fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) 
     (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
 }
 
-fn cross(call: &Call, face: &Face, speak: &DialectTarget<'_>, sealer: &Sealer) -> Result<(Bytes, Lane), AttemptError> {
+fn cross(call: &Call, face: &Face, speak: &DialectTarget<'_>, kept: Kept<'_>) -> Result<(Bytes, Lane), AttemptError> {
     let decoded = call.decoded().map_err(|error| AttemptError::new(error.clone()))?;
+    let forgetful = !call.dialect.carries_state();
+    let completed = if forgetful { kept.memory.recall(kept.tenant, decoded) } else { None };
+    let decoded = completed.as_ref().unwrap_or(decoded);
     let mut encoded = face.dialect.encode_request(decoded, speak).map_err(AttemptError::new)?;
     if call.strict && !encoded.losses.is_empty() {
         return Err(AttemptError::new(too_lossy(call.dialect, &encoded.losses)));
     }
     call.record.note(|facts| facts.losses = encoded.losses.clone());
     let show_reasoning = !matches!(decoded.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
-    let reply = Reply { show_reasoning, sealer: sealer.clone(), ..reply_to(call) };
+    let reply = Reply { show_reasoning, sealer: speak.sealer.clone(), ..reply_to(call) };
+    let listener = forgetful.then(|| kept.memory.listen(kept.tenant));
     let body = std::mem::take(&mut encoded.body);
-    Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply) }))
+    Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply), listener }))
 }
 
 /// How a client wants its answer, as far as its request tells by itself.

@@ -49,6 +49,11 @@ impl Dialect for OpenAiChat {
         Some(&OpenAiChat)
     }
 
+    fn carries_state(&self) -> bool {
+        // Some servers have a place for it, but official clients leave out what they do not know.
+        false
+    }
+
     fn inspect(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
         inspect::inspect(body)
     }
