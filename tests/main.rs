@@ -8,6 +8,7 @@ mod support;
 
 mod architecture;
 mod cli;
+mod conversations;
 mod corpus;
 mod counts;
 mod envelopes;
