@@ -2,8 +2,6 @@
 //!
 //! Reference: <https://ai.google.dev/api/generate-content>. Model and verb stand in the path, so a request of the
 //! same dialect passes without an edit. Errors: <https://google.aip.dev/193>.
-//!
-//! Quirk `vertex`: the upstream is Vertex AI, which takes labels and web addresses of files.
 
 mod emit;
 mod error;
@@ -27,13 +25,17 @@ mod tests;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, Tap, TapSpec,
-    Target,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder, Tap,
+    TapSpec, Target,
 };
 use crate::{
     json::Splice,
     model::{ErrorInfo, Field, Request, Response},
 };
+
+/// In what upstreams deviate from the Developer API.
+const QUIRKS: &[Quirk] =
+    &[Quirk { name: "vertex", what: "the upstream is Vertex AI, which takes labels and web addresses of files" }];
 
 /// The dialect.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +106,10 @@ impl Dialect for Gemini {
 
     fn pointer(&self, field: Field) -> &'static str {
         pointer(field)
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        QUIRKS
     }
 }
 

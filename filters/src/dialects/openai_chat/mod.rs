@@ -2,7 +2,7 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>. Where the vendors differ, the decoders accept what
 //! any of them sends, and the encoder writes what all of them take; what an upstream wants otherwise is a named quirk
-//! (the table stands in `request/encode.rs`).
+//! (the table stands in `quirks`).
 //!
 //! Wire facts: `POST /v1/chat/completions`, the model in the body; streams are server-sent events without names, ended
 //! by `data: [DONE]`; SSE comments keep a stream alive with every client.
@@ -12,6 +12,7 @@ mod error;
 mod inspect;
 mod pointer;
 mod profile;
+mod quirks;
 mod reasoning;
 mod request;
 mod response;
@@ -24,8 +25,8 @@ mod wire;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, Tap, TapSpec,
-    Target,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder, Tap,
+    TapSpec, Target,
 };
 use crate::{
     json::Splice,
@@ -99,5 +100,9 @@ impl Dialect for OpenAiChat {
 
     fn pointer(&self, field: Field) -> &'static str {
         pointer::pointer(field)
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        quirks::QUIRKS
     }
 }
