@@ -111,6 +111,65 @@ async fn nearer_setting_wins() {
 }
 
 #[tokio::test]
+async fn total_of_a_provider_bounds_its_attempts() {
+    let upstream = Upstream::start(|_| Script::default().silence()).await;
+    let lively = Upstream::start(|_| Face::OpenAi.script("fine", false)).await;
+    let slow = format!("{{dialect: openai, base_url: \"{}\", api_key: k, timeouts: {{total: 500ms}}}}", upstream.url());
+    let config = Config::new()
+        .provider_text("slow", &slow)
+        .provider("lively", Face::OpenAi, &lively.url())
+        .model("pool", "{targets: [slow/m, lively/m]}")
+        .model("nearer", "{targets: [{model: slow/m, timeouts: {total: 1500ms}}]}")
+        .timeout("first_event", "20s");
+    let gateway = Gateway::start(config).await;
+    let start = Instant::now();
+    let answer = gateway.ask(&Face::OpenAi.ask("slow/m", "hello", false)).await.expect_status(504);
+    assert!(answer.text().contains("timeouts.total"), "the message must name the setting: {}", answer.text());
+    assert!(start.elapsed() < SLACK, "the total is 500 ms, it took {:?}", start.elapsed());
+    let answer = gateway.ask(&Face::OpenAi.ask("pool", "hello", false)).await.expect_status(200);
+    assert_eq!(answer.get("x-lockgate-attempts"), Some("2"), "the next target must be tried");
+    let start = Instant::now();
+    gateway.ask(&Face::OpenAi.ask("nearer", "hello", false)).await.expect_status(504);
+    assert!(start.elapsed() >= Duration::from_millis(1400), "the target's own total is nearer: {:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn total_of_a_provider_ends_a_lively_stream() {
+    let face = Face::OpenAi;
+    let upstream = Upstream::start(move |_| {
+        (0..100).fold(Script::sse(), |script, _| script.chunk(face.word("x")).pause(Duration::from_millis(100)))
+    })
+    .await;
+    let yaml = format!("{{dialect: openai, base_url: \"{}\", api_key: k, timeouts: {{total: 600ms}}}}", upstream.url());
+    let gateway = Gateway::start(Config::new().provider_text("up", &yaml)).await;
+    for ask in [face.ask("up/m", "hello", true), Face::Anthropic.ask("up/m", "hello", true)] {
+        let start = Instant::now();
+        let answer = gateway.ask(&ask).await.expect_status(200);
+        assert!(
+            answer.text().contains("total_timeout") || answer.text().contains("timeouts.total"),
+            "{}",
+            answer.text()
+        );
+        assert!(start.elapsed() < SLACK, "the total is 600 ms, it took {:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn total_of_a_model_bounds_all_its_attempts() {
+    let upstream = Upstream::start(|_| Script::default().silence()).await;
+    let config = Config::to(&upstream).model(
+        "pool",
+        "{targets: [up-openai/a, up-openai/b, up-openai/c], timeouts: {total: 900ms, first_event: 400ms}}",
+    );
+    let gateway = Gateway::start(config).await;
+    let start = Instant::now();
+    gateway.ask(&Face::OpenAi.ask("pool", "hello", false)).await.expect_status(504);
+    let took = start.elapsed();
+    assert!((Duration::from_millis(850)..Duration::from_millis(1150)).contains(&took), "the total is 900 ms: {took:?}");
+    assert_eq!(upstream.seen().len(), 3, "each attempt has what is left");
+}
+
+#[tokio::test]
 async fn client_that_stops_reading_is_given_up() {
     let frame = Face::OpenAi.word(&"x".repeat(16 * 1024));
     for ask in [

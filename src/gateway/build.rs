@@ -112,6 +112,7 @@ fn keys(config: &Config) -> Keys {
             models: key.models.iter().map(|glob| glob.as_str().to_owned()).collect(),
             routes: key.routes.iter().map(|glob| glob.as_str().to_owned()).collect(),
             expires: key.expires,
+            labels: key.labels.clone(),
         };
         (hash, identity)
     }))

@@ -1,10 +1,13 @@
 //! Providers of the configuration, as the stack needs them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, uri::Authority};
 use lockgate_config::{Auth, Config, Kind, Provider, Scheme};
-use lockgate_filters::{dialects, model::Str};
+use lockgate_filters::{
+    dialects::{self, Dialect},
+    model::Str,
+};
 use lockgate_layers::target::{self, Credential, Endpoint, Face, Hidden};
 
 use super::BuildError;
@@ -68,7 +71,7 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
         authority,
         prefix: base.prefix.clone(),
         faces,
-        quirks: provider.quirks.clone(),
+        quirks: quirks(provider).map_err(fail)?,
         usage_in_stream: provider.usage_in_stream,
         headers: headers(provider).ok_or_else(|| fail("one of its `headers` is no header".to_owned()))?,
         credential: credential(provider).ok_or_else(|| fail("its key or `auth` is no header".to_owned()))?,
@@ -78,18 +81,33 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
                 if callers { format!(", or send `{}` with the request", provider.key_header) } else { String::new() };
             Str::from(format!("{why}{callers}"))
         }),
-        timeouts: timeouts(&config.timeouts.with(&provider.timeouts)),
+        timeouts: timeouts(&config.timeouts.with(&provider.timeouts), provider.timeouts.total),
     })
 }
 
-/// The timeouts of an attempt, of those of the configuration.
-pub(super) fn timeouts(all: &lockgate_config::Timeouts) -> target::Timeouts {
+/// The timeouts of an attempt, of those of the configuration. The limit for a whole attempt is not among them: at the
+/// top and for a route, `total` is about the exchange.
+pub(super) fn timeouts(all: &lockgate_config::Timeouts, total: Option<Duration>) -> target::Timeouts {
     target::Timeouts {
         connect: all.connect,
         first_event: all.first_event,
         between_events: all.between_events,
         commit: all.commit,
+        total,
     }
+}
+
+/// The quirks of a provider, or those that no dialect of its own knows.
+fn quirks(provider: &Provider) -> Result<Vec<String>, String> {
+    let dialects = provider.faces.iter().filter_map(|face| dialects::find(&face.dialect, "llm/v1/chat"));
+    let known: Vec<&str> = dialects.flat_map(Dialect::quirks).map(|quirk| quirk.name).collect();
+    let unknown = provider.quirks.iter().filter(|quirk| !known.contains(&quirk.as_str()));
+    let hint = |quirk: &String| match known.as_slice() {
+        [] => ", its dialects know none".to_owned(),
+        names => lockgate_config::expected_one_of(quirk, names.iter().copied()),
+    };
+    let wrong: Vec<_> = unknown.map(|quirk| format!("unknown quirk `{quirk}`{}", hint(quirk))).collect();
+    if wrong.is_empty() { Ok(provider.quirks.clone()) } else { Err(wrong.join("; ")) }
 }
 
 fn headers(provider: &Provider) -> Option<HeaderMap> {

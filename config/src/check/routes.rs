@@ -3,7 +3,7 @@
 use super::context::{At, Context};
 use super::models::names_target;
 use super::providers::Providers;
-use super::settings::{failover_overrides, limits_with, timeout_overrides};
+use super::settings::{failover_overrides, limits_with, route_timeouts};
 use crate::document::{self, Document};
 use crate::env::MapEnv;
 use crate::nearest::{did_you_mean, expected_one_of};
@@ -62,7 +62,7 @@ fn route(at: &At<'_>, raw: &RawRoute, limits: Limits, builtin: bool) -> Option<R
     let dialect = dialect(&at.key("dialect"), raw);
     let methods = methods(&at.key("methods"), raw);
     let limits = limits_with(at, raw.limits.as_ref(), limits);
-    let timeouts = timeout_overrides(at, raw.timeouts.as_ref());
+    let timeouts = route_timeouts(at, raw.timeouts.as_ref());
     let failover = failover_overrides(at, raw.layers.as_ref());
     let path = path.filter(|_| known_type)?;
     if raw.route_type == "passthrough" && !path.captures("provider") {

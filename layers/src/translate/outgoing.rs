@@ -55,7 +55,7 @@ pub(super) struct Prepared {
 
 /// Prepares an attempt.
 pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, AttemptError> {
-    let Attempt { call, target } = attempt;
+    let Attempt { call, target, .. } = attempt;
     let endpoint = &target.endpoint;
     let own = endpoint.faces.iter().find(|face| face.dialect.name() == call.dialect.name());
     let Some(face) = own.or_else(|| endpoint.faces.first()) else {
