@@ -22,6 +22,7 @@ use pingora_core::{
 use pingora_http::{RequestHeader, ResponseHeader};
 use tokio::time::Instant;
 
+use super::chunks::ChunkError;
 use crate::{
     api::passthrough::Handoff,
     errors,
@@ -201,7 +202,10 @@ impl Proxied {
                 ErrorInfo::new(ErrorClass::UpstreamAuth, format!("provider `{name}` has no key: {hint}"))
                     .with_code("missing_provider_key")
             }
-            _ if *error.esource() == ErrorSource::Downstream => return None,
+            _ if *error.esource() == ErrorSource::Downstream => {
+                let malformed = malformed(error)?;
+                return Some(errors::answer(malformed.into(), self.admitted.dialect, &self.admitted.record));
+            }
             ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::TLSHandshakeTimedout => {
                 ErrorInfo::new(ErrorClass::Timeout, format!("provider `{name}` did not answer in time: try again"))
             }
@@ -229,6 +233,12 @@ impl Proxied {
             facts.ended_by.get_or_insert(ended_by);
         });
     }
+}
+
+/// What is wrong with the framing of the caller's body, if that is it.
+fn malformed(error: &Error) -> Option<ChunkError> {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>()?;
+    cause.get_ref()?.downcast_ref::<ChunkError>().copied()
 }
 
 /// The headers that `connection` names: they concern the provider's connection only (RFC 9110, section 7.6.1).
