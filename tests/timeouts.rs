@@ -170,6 +170,25 @@ async fn total_of_a_model_bounds_all_its_attempts() {
 }
 
 #[tokio::test]
+async fn upload_that_drips_through_is_cut_off_by_the_total() {
+    let upstream = Upstream::rude(|_| Script::default().silence()).await;
+    let config = Config::to(&upstream).timeout("total", "1s").timeout("first_event", "20s");
+    let gateway = Gateway::start(config).await;
+    let mut client = Client::open(gateway.port).await;
+    client.send(&Ask::new("POST", "/p/up-openai/v1/files").head_bytes(1 << 20)).await;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(8) && client.try_send(b"x").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(start.elapsed() < SLACK, "the total is 1 s, it took {:?}", start.elapsed());
+    let rest = client.wire.rest().await;
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "the answer, if it comes through, is 408: {rest:?}");
+    crate::support::until("the line of a 408", || gateway.access_lines().iter().any(|line| line["status"] == 408))
+        .await;
+    gateway.still_serves().await;
+}
+
+#[tokio::test]
 async fn client_that_stops_reading_is_given_up() {
     let frame = Face::OpenAi.word(&"x".repeat(16 * 1024));
     for ask in [

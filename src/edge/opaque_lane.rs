@@ -11,6 +11,7 @@ use http::{HeaderName, Response, header};
 use lockgate_filters::model::{ErrorClass, ErrorInfo};
 use lockgate_layers::{
     body::Body,
+    collect::CollectError,
     credential::{self, CALLER_CREDENTIALS},
     record::EndedBy,
     target::Credential,
@@ -64,6 +65,10 @@ pub(super) struct Proxied {
     /// Holds the guards of the stack.
     _body: Body,
     uploaded: u64,
+    /// When the caller's body must have come.
+    upload_end: Instant,
+    /// It is no HTTP any more: what the caller sends is no body, and may take its time.
+    upgraded: bool,
 }
 
 impl std::fmt::Debug for Proxied {
@@ -86,7 +91,8 @@ impl Proxied {
             return Err(Box::new((answer.map(|body| body.with_guard(rsp.into_body())), admitted)));
         }
         admitted.record.note(|facts| facts.sent = Some(Instant::now()));
-        Ok(Self { admitted, handoff, _body: rsp.into_body(), uploaded: 0 })
+        let upload_end = Instant::now() + admitted.route.total;
+        Ok(Self { admitted, handoff, _body: rsp.into_body(), uploaded: 0, upload_end, upgraded: false })
     }
 
     /// Where to connect.
@@ -151,6 +157,9 @@ impl Proxied {
         if self.uploaded > self.handoff.upload_limit {
             return Err(Error::explain(ErrorType::Custom(TOO_LARGE), "the body is over the upload limit"));
         }
+        if !self.upgraded && self.upload_end <= Instant::now() {
+            return Err(Error::explain(ErrorType::Custom(TOO_SLOW), "the body took longer than an exchange may"));
+        }
         Ok(())
     }
 
@@ -160,6 +169,7 @@ impl Proxied {
         if upgraded && !self.admitted.route.upgrade {
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, "an upgrade that no route allows").into_up());
         }
+        self.upgraded |= upgraded;
         for name in &DROPPED_RESPONSE {
             response.remove_header(name);
         }
@@ -195,6 +205,10 @@ impl Proxied {
         let info = match error.etype() {
             ErrorType::Custom(TOO_LARGE) => {
                 let error = errors::too_large(self.handoff.upload_limit);
+                return Some(errors::answer(error, self.admitted.dialect, &self.admitted.record));
+            }
+            ErrorType::Custom(TOO_SLOW) => {
+                let error = CollectError::TooSlow.into();
                 return Some(errors::answer(error, self.admitted.dialect, &self.admitted.record));
             }
             ErrorType::Custom(NO_KEY) => {
@@ -249,5 +263,7 @@ fn nominated(headers: &http::HeaderMap) -> Vec<HeaderName> {
 
 /// Marks the failure of a body over the limit.
 const TOO_LARGE: &str = "UploadTooLarge";
+/// Marks the failure of a body that takes too long.
+const TOO_SLOW: &str = "UploadTooSlow";
 /// Marks the failure of a provider without a key.
 const NO_KEY: &str = "NoProviderKey";

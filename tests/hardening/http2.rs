@@ -124,6 +124,44 @@ async fn idle_connections_end_however_lively_they_are() {
 }
 
 #[tokio::test]
+async fn stream_outlives_the_idle_timeout() {
+    let upstream = Upstream::start(|_| {
+        let words = Script::sse().chunk(Face::OpenAi.word("first")).pause(Duration::from_millis(2500));
+        words.chunk(Face::OpenAi.word("last")).chunk("data: [DONE]\n\n").end()
+    })
+    .await;
+    let gateway = Gateway::start(Config::to(&upstream).timeout("idle", "1s").timeout("between_events", "20s")).await;
+    for ask in [Face::OpenAi.ask("up-openai/m", "x", true), Ask::get("/p/up-openai/v1/stream")] {
+        let mut client = Http2::open(gateway.port).await;
+        let answer = client.ask(&ask).await.expect_status(200);
+        assert!(answer.text().contains("last"), "{}: a slow stream is not idle: {}", ask.target, answer.text());
+    }
+}
+
+#[tokio::test]
+async fn body_of_another_length_than_it_says_reaches_nobody() {
+    let (gateway, upstream) = pair().await;
+    let body = chat_body("a");
+    for length in ["5", "5000"] {
+        for path in ["/v1/chat/completions", "/p/up-openai/v1/files"] {
+            let mut client = open(&gateway, &[]).await;
+            let mut headers = request("POST", path);
+            headers.extend(block(&[("content-length", length)]));
+            client.send(&frame(HEADERS, END_HEADERS, 1, &headers)).await;
+            client.send(&frame(DATA, END_STREAM, 1, body.as_bytes())).await;
+            assert!(
+                comes(&mut client, RST_STREAM, LIMIT).await,
+                "{path}: a body that is not {length} long is malformed"
+            );
+        }
+    }
+    gateway.still_serves().await;
+    for seen in upstream.seen() {
+        assert!(seen.body.is_empty(), "no such body may reach the upstream whole: {seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn preface_that_does_not_come_is_not_waited_for() {
     let listener = "[{address: \"127.0.0.1:{PORT}\", tls: {cert: \"{DIR}/cert.pem\", key: \"{DIR}/key.pem\"}}]";
     let dir = scratch();
