@@ -101,12 +101,24 @@ async fn nearer_setting_wins() {
         .provider_text("slow", &yaml("{first_event: 20s}"))
         .model("quick-too", "{targets: [slow/m], timeouts: {first_event: 300ms}}")
         .model("quick-thrice", "{targets: [{model: slow/m, timeouts: {first_event: 300ms}}]}")
+        .section(
+            "routes",
+            "[{path: /quick, route_type: llm/v1/chat, timeouts: {first_event: 300ms}}, \
+              {path: \"/q/{provider}/{rest}\", route_type: passthrough, timeouts: {first_event: 300ms, between_events: 300ms}}]",
+        )
         .timeout("first_event", "20s");
     let gateway = Gateway::start(config).await;
     for model in ["quick/m", "quick-too", "quick-thrice"] {
         let start = Instant::now();
         gateway.ask(&Face::OpenAi.ask(model, "hello", false)).await.expect_status(504);
         assert!(start.elapsed() < SLACK, "{model}: the nearer timeout is 300 ms, it took {:?}", start.elapsed());
+    }
+    let mut by_route = Face::OpenAi.ask("slow/m", "hello", false);
+    by_route.target = "/quick".to_owned();
+    for ask in [by_route, Ask::get("/q/slow/v1/files")] {
+        let start = Instant::now();
+        gateway.ask(&ask).await.expect_status(504);
+        assert!(start.elapsed() < SLACK, "{}: the route's is 300 ms, it took {:?}", ask.target, start.elapsed());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, uri::Authority};
-use lockgate_config::{Auth, Config, Kind, Provider, Scheme};
+use lockgate_config::{Auth, Config, Kind, Provider, Scheme, TimeoutOverrides};
 use lockgate_filters::{
     dialects::{self, Dialect},
     model::Str,
@@ -25,8 +25,12 @@ pub(super) struct Known {
     pub(super) dormant: bool,
 }
 
-/// All providers of a configuration, those that are switched on first.
-pub(super) fn endpoints(config: &Config, sim: Option<SocketAddr>) -> Result<Vec<Known>, BuildError> {
+/// All providers of a configuration as a route with these timeouts reaches them, those that are switched on first.
+pub(super) fn endpoints(
+    config: &Config,
+    route: &TimeoutOverrides,
+    sim: Option<SocketAddr>,
+) -> Result<Vec<Known>, BuildError> {
     let awake = config.providers.iter().map(|provider| (provider, false));
     let dormant = config.dormant.iter().map(|provider| (provider, true));
     let mut known = Vec::new();
@@ -35,7 +39,7 @@ pub(super) fn endpoints(config: &Config, sim: Option<SocketAddr>) -> Result<Vec<
             continue;
         }
         known.push(Known {
-            endpoint: Arc::new(endpoint(config, provider, sim)?),
+            endpoint: Arc::new(endpoint(config, provider, route, sim)?),
             kind: provider.kind,
             entry: provider.entry.clone(),
             models: provider.models.clone(),
@@ -46,7 +50,12 @@ pub(super) fn endpoints(config: &Config, sim: Option<SocketAddr>) -> Result<Vec<
     Ok(known)
 }
 
-fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Result<Endpoint, BuildError> {
+fn endpoint(
+    config: &Config,
+    provider: &Provider,
+    route: &TimeoutOverrides,
+    sim: Option<SocketAddr>,
+) -> Result<Endpoint, BuildError> {
     let fail = |reason: String| BuildError::Provider { provider: provider.name.clone(), reason };
     let base = &provider.base_url;
     let authority = match (base.scheme, sim) {
@@ -81,7 +90,7 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
                 if callers { format!(", or send `{}` with the request", provider.key_header) } else { String::new() };
             Str::from(format!("{why}{callers}"))
         }),
-        timeouts: timeouts(&config.timeouts.with(&provider.timeouts), provider.timeouts.total),
+        timeouts: timeouts(&config.timeouts.with(&provider.timeouts).with(route), provider.timeouts.total),
     })
 }
 

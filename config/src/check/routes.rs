@@ -59,6 +59,9 @@ fn route(at: &At<'_>, raw: &RawRoute, limits: Limits, builtin: bool) -> Option<R
         let hint = expected_one_of(&raw.route_type, ROUTE_TYPES.iter().copied());
         at.key("route_type").error(format!("unknown route type `{}`{hint}", raw.route_type));
     }
+    if known_type {
+        refuse_idle_settings(at, raw);
+    }
     let dialect = dialect(&at.key("dialect"), raw);
     let methods = methods(&at.key("methods"), raw);
     let limits = limits_with(at, raw.limits.as_ref(), limits);
@@ -82,6 +85,25 @@ fn route(at: &At<'_>, raw: &RawRoute, limits: Limits, builtin: bool) -> Option<R
         failover,
         builtin,
     })
+}
+
+/// Refuses what a route of this type does not look at.
+fn refuse_idle_settings(at: &At<'_>, raw: &RawRoute) {
+    let (chats, passes) = (raw.route_type == "llm/v1/chat", raw.route_type == "passthrough");
+    let limits = raw.limits.as_ref();
+    for (place, written, used) in [
+        (at.key("model"), raw.model.is_some(), chats),
+        (at.key("model_override"), raw.model_override.is_some(), chats),
+        (at.key("strict"), raw.strict == Some(true), chats),
+        (at.key("layers"), raw.layers.is_some(), chats),
+        (at.key("upgrade"), raw.upgrade == Some(true), passes),
+        (at.key("limits").key("body"), limits.is_some_and(|limits| limits.body.is_some()), chats),
+        (at.key("limits").key("upload"), limits.is_some_and(|limits| limits.upload.is_some()), passes),
+    ] {
+        if written && !used {
+            place.error(format!("this has no effect on a route of type `{}`", raw.route_type));
+        }
+    }
 }
 
 fn dialect(at: &At<'_>, raw: &RawRoute) -> Option<String> {

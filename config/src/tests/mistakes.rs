@@ -132,6 +132,22 @@ fn settings_where_they_have_no_effect() {
         "1:57 /routes/0/timeouts/idle: `idle` has no effect here, it belongs to a connection, which may serve several \
          routes: set it at the top",
     );
+    let passes = "this has no effect on a route of type `passthrough`";
+    for (setting, column, path) in [
+        ("model: sim/a", 66, "model"),
+        ("strict: true", 67, "strict"),
+        ("limits: {body: 1MiB}", 74, "limits/body"),
+        ("layers: {failover: {attempts: 1}}", 59, "layers"),
+    ] {
+        one(
+            &format!("routes: [{{path: \"/a/{{provider}}\", route_type: passthrough, {setting}}}]\n"),
+            &format!("1:{column} /routes/0/{path}: {passes}"),
+        );
+    }
+    one(
+        "routes: [{path: /a, route_type: llm/v1/chat, upgrade: true}]\n",
+        "1:55 /routes/0/upgrade: this has no effect on a route of type `llm/v1/chat`",
+    );
     one(
         "limits: {head: 2MiB}\n",
         "1:16 /limits/head: a request head of 2097152 bytes is too large, expected at most `1MB`",
