@@ -72,6 +72,28 @@ async fn check_reports_every_mistake_with_its_place() {
 }
 
 #[tokio::test]
+async fn check_refuses_quirks_that_nobody_knows() {
+    for (quirks, dialect, said) in [
+        ("[max_token_legacy]", "openai", "unknown quirk `max_token_legacy`, did you mean `max_tokens_legacy`?"),
+        ("[top_k, vertx]", "gemini", "unknown quirk `vertx`, did you mean `vertex`?"),
+        ("[top_k, vertx]", "gemini", "unknown quirk `top_k`, expected `vertex`"),
+        ("[vertex]", "openai", "unknown quirk `vertex`, expected `cache_control`"),
+        ("[top_k]", "anthropic", "unknown quirk `top_k`, its dialects know none"),
+    ] {
+        let yaml =
+            format!("providers: {{up: {{dialect: {dialect}, base_url: \"http://127.0.0.1:1\", quirks: {quirks}}}}}\n");
+        let (_dir, file) = write(&yaml);
+        let output = run(&["check", &file], &[]).await;
+        assert!(!output.status.success(), "{quirks} of {dialect} must be refused");
+        let errors = text(&output.stderr);
+        assert!(errors.contains("provider `up`: ") && errors.contains(said), "{errors}");
+    }
+    let (_dir, file) =
+        write("providers: {up: {dialect: openai, base_url: \"http://127.0.0.1:1\", quirks: [top_k, no_user]}}\n");
+    assert!(run(&["check", &file], &[]).await.status.success(), "known quirks must be taken");
+}
+
+#[tokio::test]
 async fn check_never_shows_a_secret() {
     let yaml = "providers:\n  openai: {api_key: sk-secret-in-file, api_kye: sk-secret-misplaced}\n\
                 keys: [{name: a, key: sk-secret-gateway, path: 7}]\n";

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use lockgate_filters::{
-    dialects::{CallHead, Dialect, Reply, StreamForm, Target, Upstream as Speaker, upstreams},
+    dialects::{CallHead, Reply, StreamForm, Target, Upstream as Speaker, upstreams},
     model::{
         CallKind, Candidate, Event, Family, Finish, FinishReason, Opaque, OpaqueKind, Part, PartContent, RawJson,
         Reasoning, ReasoningMode, Request, Response, Role, Str, StreamSpec, Tool, ToolCall, ToolResult, Turn, Usage,

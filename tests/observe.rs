@@ -74,6 +74,30 @@ async fn metrics_count_requests_and_tokens() {
 }
 
 #[tokio::test]
+async fn owners_and_labels_of_keys_are_told() {
+    let upstream = Upstream::start(|_| Face::OpenAi.script("fine", false)).await;
+    let keys = format!(
+        "[{{name: ci, key: {KEY}, path: /org/team/ci, labels: {{cost_center: \"42\", env: prod}}}}, \
+          {{name: bare, key: {KEY}-bare}}]"
+    );
+    let gateway = Gateway::start(Config::to(&upstream).section("keys", &keys)).await;
+    for (id, key) in [("owned", KEY.to_owned()), ("bare", format!("{KEY}-bare"))] {
+        let ask = Face::OpenAi.ask("up-openai/m", "hello", false).bearer(&key).header("x-request-id", id);
+        gateway.ask(&ask).await.expect_status(200);
+    }
+    let line = gateway.access_line("owned").await;
+    assert_eq!((&line["key"], &line["owner"]), (&"ci".into(), &"/org/team/ci".into()), "{line}");
+    assert_eq!(line["labels"], serde_json::json!({"cost_center": "42", "env": "prod"}), "{line}");
+    let line = gateway.access_line("bare").await;
+    assert_eq!(line["key"], "bare", "{line}");
+    assert!(line.get("owner").is_none() && line.get("labels").is_none(), "what is not there is left out: {line}");
+    let text = metrics(&gateway).await;
+    let labels = ["key=\"ci\"", "owner=\"/org/team/ci\""];
+    assert!((samples(&text, "lockgate_key_requests_total", &labels) - 1.0).abs() < 0.1, "one request:\n{text}");
+    assert!((samples(&text, "lockgate_key_tokens_total", &labels) - 18.0).abs() < 0.1, "18 tokens:\n{text}");
+}
+
+#[tokio::test]
 async fn gauge_of_requests_in_flight_comes_back_after_hang_ups() {
     let upstream = Upstream::start(|_| Script::sse().chunk(Face::OpenAi.word("first")).silence()).await;
     let gateway = Gateway::start(Config::to(&upstream).timeout("between_events", "20s")).await;

@@ -32,7 +32,7 @@ use std::path::Path;
 
 pub use self::catalog::{CatalogEntry, catalog};
 pub use self::env::{Env, MAX_FILE_BYTES, MapEnv, ProcessEnv};
-pub use self::nearest::name_distance;
+pub use self::nearest::{expected_one_of, name_distance};
 pub use self::report::{Problem, Report};
 pub use self::secret::Secret;
 pub use self::types::{

@@ -73,6 +73,7 @@ impl Directory for OneUpstream {
             balance: Balance::Failover,
             attempts: 1,
             retry_on: RetryOn::default(),
+            total: None,
         }))
     }
 }
@@ -101,8 +102,14 @@ fn endpoint(authority: &str) -> Result<Endpoint, BoxError> {
 async fn main() -> Result<(), BoxError> {
     let authority = std::env::var("UPSTREAM").unwrap_or_else(|_| "127.0.0.1:8000".to_owned());
     let directory = Arc::new(OneUpstream(Arc::new(endpoint(&authority)?)));
-    let identity =
-        Identity { name: "example".into(), path: None, models: Vec::new(), routes: Vec::new(), expires: None };
+    let identity = Identity {
+        name: "example".into(),
+        path: None,
+        models: Vec::new(),
+        routes: Vec::new(),
+        expires: None,
+        labels: Vec::new(),
+    };
     let keys = std::env::var("GATEWAY_KEY").ok().map(|key| (hash_key(key.as_bytes()), identity));
     let dialect = dialects::find("anthropic", "llm/v1/chat").ok_or("no such dialect")?;
     let stack = ServiceBuilder::new()

@@ -34,6 +34,8 @@ pub struct Identity {
     pub routes: Vec<String>,
     /// When it ends.
     pub expires: Option<SystemTime>,
+    /// What its owner wants to find in the access line, by name.
+    pub labels: Vec<(String, String)>,
 }
 
 impl Identity {
@@ -172,7 +174,7 @@ impl<S> Auth<S> {
             return Err(AuthError::Route);
         }
         if let Some(record) = req.extensions().get::<Arc<Record>>() {
-            record.note(|facts| facts.key = Some(identity.name.clone()));
+            record.note(|facts| facts.key = Some(identity.clone()));
         }
         req.extensions_mut().insert(identity);
         Ok(())
@@ -211,6 +213,7 @@ mod tests {
             models: vec!["openai/*".to_owned(), "fast".to_owned()],
             routes: Vec::new(),
             expires: None,
+            labels: Vec::new(),
         };
         Keys::new([(hash_key(b"sk-alice"), identity)])
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Response};
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::{
@@ -106,7 +107,7 @@ where
                 let Some(target) = pool.targets.get((first + attempt) % count.max(1)) else { break };
                 call.record.note(|facts| facts.attempts += 1);
                 let outcome = match std::future::poll_fn(|cx| attempts.poll_ready(cx)).await {
-                    Ok(()) => attempts.call(Attempt { call: call.clone(), target: target.clone() }).await,
+                    Ok(()) => attempts.call(Attempt::new(call.clone(), target.clone())).await,
                     Err(error) => Err(error),
                 };
                 match outcome {
@@ -116,7 +117,7 @@ where
                     }
                     Err(error) => {
                         call.record.note(|facts| facts.failures.push((target.clone(), error.fault.as_str())));
-                        let again = attempt + 1 < most && pool.retry_on.allows(&error);
+                        let again = attempt + 1 < most && pool.retry_on.allows(&error) && Instant::now() < call.end;
                         tracing::debug!(
                             request_id = %call.record.id, provider = %target.provider, model = %target.model,
                             fault = ?error.fault, again, "attempt failed"

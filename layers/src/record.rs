@@ -20,7 +20,7 @@ use lockgate_filters::{
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use crate::{BoxError, BoxFuture, body::Body, target::Target};
+use crate::{BoxError, BoxFuture, auth::Identity, body::Body, target::Target};
 
 /// Receives closed records. Called once per exchange, on the path of the request: it must not block.
 pub trait Sink: Send + Sync + 'static {
@@ -58,8 +58,8 @@ impl std::fmt::Debug for Record {
 /// What layers add on the way.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The gateway key that was used, by name.
-    pub key: Option<Arc<str>>,
+    /// The gateway key that was used.
+    pub key: Option<Arc<Identity>>,
     /// The client's dialect, where only the body told it.
     pub dialect: Option<&'static dyn Dialect>,
     /// The model as the client named it.

@@ -208,16 +208,22 @@ async fn respond(
     Ok(())
 }
 
-/// What the body has ready, without waiting for it.
+/// What the body has ready, without waiting for it. A frame that writes nothing is passed over: a head that is held back
+/// for it would not leave.
 fn poll_now(body: &mut Body) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
     // The waker is not needed: what is pending is polled again at once.
-    Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        match Pin::new(&mut *body).poll_frame(&mut cx) {
+            Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_none_or(Bytes::is_empty) => {}
+            first => return first,
+        }
+    }
 }
 
 /// Holds back, or no longer, what is written to an HTTP/1 client.
 fn cork(session: &ServerSession, held: bool) {
-    let stream = session.as_http1().map(pingora_core::protocols::http::v1::server::HttpSession::stream);
-    if let Some(stream) = stream.and_then(|stream| stream.as_any().downcast_ref::<ClientStream>()) {
+    if let Some(stream) = ClientStream::of(session) {
         stream.cork(held);
     }
 }
@@ -247,3 +253,6 @@ fn frame(session: &mut ServerSession, parts: &mut http::response::Parts, body: &
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the client hung up")]
 struct HungUp;
+
+#[cfg(test)]
+mod tests;

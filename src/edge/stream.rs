@@ -18,9 +18,14 @@ use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
-    UniqueID, raw_connect::ProxyDigest, tls::SslDigest,
+    UniqueID, http::ServerSession, raw_connect::ProxyDigest, tls::SslDigest,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    chunks::{ChunkError, Chunks},
+    head::Follows,
+};
 
 /// What is written beyond this is sent without waiting for a flush.
 const MAX_HELD: usize = 64 << 10;
@@ -42,16 +47,45 @@ pub(super) struct ClientStream {
     corked: AtomicBool,
     /// Writes wait for a flush at all.
     gathers: bool,
+    /// The body that is being read, if it comes in chunks.
+    chunks: Option<Chunks>,
+    /// More had come than the request and its body when the request began.
+    more: bool,
 }
 
 impl ClientStream {
     pub(super) fn new(inner: Stream) -> Self {
-        Self { inner, ahead: BytesMut::new(), held: BytesMut::new(), corked: AtomicBool::new(false), gathers: true }
+        Self {
+            inner,
+            ahead: BytesMut::new(),
+            held: BytesMut::new(),
+            corked: AtomicBool::new(false),
+            gathers: true,
+            chunks: None,
+            more: false,
+        }
     }
 
     /// Whether writes wait for a flush.
     pub(super) fn gather(&mut self, gathers: bool) {
         self.gathers = gathers;
+    }
+
+    /// What was read ahead begins with a head of `head` bytes, and this follows it.
+    pub(super) fn expect(&mut self, head: usize, follows: Follows) {
+        self.chunks = matches!(follows, Follows::Chunks).then(|| Chunks::after(head));
+        let rest = self.ahead.len().saturating_sub(head) as u64;
+        self.more = matches!(follows, Follows::Length(length) if rest > length);
+    }
+
+    /// Whether the client had sent more than the request that is being served, as far as that could be seen.
+    pub(super) fn has_more(&self) -> bool {
+        self.more
+    }
+
+    /// The connection of an HTTP/1 session that came through the door.
+    pub(super) fn of(session: &ServerSession) -> Option<&Self> {
+        session.as_http1()?.stream().as_any().downcast_ref()
     }
 
     /// Puts flushing off, or no longer. Whoever corks writes again, uncorked, before it waits for anything.
@@ -79,6 +113,33 @@ impl ClientStream {
 
 impl AsyncRead for ClientStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.chunks.is_some() {
+            return self.poll_chunks(cx, buf);
+        }
+        self.poll_bytes(cx, buf)
+    }
+}
+
+impl ClientStream {
+    /// Reads what is framed in chunks, as far as it is framed well.
+    fn poll_chunks(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // What came before a mistake has been read; this is where it stands.
+        self.chunks.as_mut().map_or(Ok(()), |chunks| chunks.pass(&[])).map_err(malformed)?;
+        let before = buf.filled().len();
+        ready!(self.poll_bytes(cx, buf))?;
+        let fresh = buf.filled().get(before..).unwrap_or_default();
+        let Some(chunks) = &mut self.chunks else { return Poll::Ready(Ok(())) };
+        match chunks.pass(fresh) {
+            Ok(()) if chunks.is_done() => self.chunks = None,
+            Ok(()) => {}
+            Err(error) if error.at == 0 => return Poll::Ready(Err(malformed(error))),
+            // What came before it may be a head, which has to be answered. The next read fails.
+            Err(error) => buf.set_filled(before + error.at),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
             return Pin::new(&mut self.inner).poll_read(cx, buf);
         }
@@ -120,6 +181,10 @@ impl AsyncWrite for ClientStream {
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
+}
+
+fn malformed(error: ChunkError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 #[async_trait]

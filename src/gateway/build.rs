@@ -52,7 +52,7 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
         let plain = route.timeouts == TimeoutOverrides::default() && route.failover == FailoverOverrides::default();
         let models = match &shared_models {
             Some(models) if plain => models.clone(),
-            _ => Arc::new(Models::new(config, endpoints(config, parts.sim)?, route)),
+            _ => Arc::new(Models::new(config, endpoints(config, &route.timeouts, parts.sim)?, route)),
         };
         if plain {
             shared_models.get_or_insert_with(|| models.clone());
@@ -115,6 +115,7 @@ fn keys(config: &Config) -> Keys {
             models: key.models.iter().map(|glob| glob.as_str().to_owned()).collect(),
             routes: key.routes.iter().map(|glob| glob.as_str().to_owned()).collect(),
             expires: key.expires,
+            labels: key.labels.clone(),
         };
         (hash, identity)
     }))

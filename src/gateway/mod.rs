@@ -26,7 +26,7 @@ use lockgate_filters::{dialects::Dialect, seal::Sealer};
 use lockgate_layers::{BoxError, body::Body, record::Sink, translate::StateMemory};
 use tower::util::BoxCloneSyncService;
 
-pub use admit::{Admission, Admitted};
+pub use admit::{Admission, Admitted, Unread};
 pub use build::BuildError;
 pub use directory::{ListedModel, Models};
 

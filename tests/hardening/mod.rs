@@ -6,10 +6,12 @@
 mod early;
 mod framing;
 mod head;
+mod http2;
 mod limits;
 mod paths;
 mod protocol;
 mod random;
+mod refused;
 
 use std::time::Duration;
 

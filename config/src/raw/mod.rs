@@ -21,8 +21,8 @@ pub(crate) use self::provider::{RawAuth, RawAuthParts, RawModelNames, RawPaths, 
 pub(crate) use self::route::{RawDialects, RawRoute};
 pub(crate) use self::scalar::{RawDuration, RawSecret, RawSize};
 pub(crate) use self::settings::{
-    RawFailover, RawLayers, RawLimitOverrides, RawLimits, RawListener, RawLog, RawPassthrough, RawServer,
-    RawTimeoutOverrides, RawTimeouts, RawTrigger,
+    RawFailover, RawLayers, RawLimitOverrides, RawLimits, RawListener, RawLog, RawPassthrough, RawRouteTimeouts,
+    RawServer, RawTimeoutOverrides, RawTimeouts, RawTrigger,
 };
 use crate::types::ProviderKeys;
 

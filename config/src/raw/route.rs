@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{RawLayers, RawLimitOverrides, RawTimeoutOverrides};
+use super::{RawLayers, RawLimitOverrides, RawRouteTimeouts};
 use crate::types::ModelOverride;
 
 /// A path, what is asked there, and how it is asked.
@@ -32,7 +32,7 @@ pub(crate) struct RawRoute {
     /// Limits of this route.
     pub(crate) limits: Option<RawLimitOverrides>,
     /// Timeouts of this route.
-    pub(crate) timeouts: Option<RawTimeoutOverrides>,
+    pub(crate) timeouts: Option<RawRouteTimeouts>,
     /// Parameters of layers for this route.
     pub(crate) layers: Option<RawLayers>,
 }

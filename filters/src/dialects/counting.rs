@@ -9,8 +9,8 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    COUNT, COUNTERS, CallHead, Dialect, Encoded, Glance, Inspection, Operation, Reply, ResponseError, StreamDecoder,
-    StreamEncoder, StreamForm, Tap, TapSpec, Target, Upstream,
+    COUNT, COUNTERS, CallHead, Dialect, Encoded, Glance, Inspection, Operation, Quirk, Reply, ResponseError,
+    StreamDecoder, StreamEncoder, StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::{Members, Splice},
@@ -152,6 +152,10 @@ impl<F: CountForm + 'static> Upstream for Counting<F> {
 
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
         self.of().tap(tap)
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        self.of().quirks()
     }
 }
 

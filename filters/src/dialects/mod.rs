@@ -115,6 +115,15 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     }
 }
 
+/// A named deviation of an upstream from its dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirk {
+    /// The name by which the catalog and configurations list it.
+    pub name: &'static str,
+    /// What is done for an upstream that has it: a phrase for a table, without a full stop.
+    pub what: &'static str,
+}
+
 /// A wire format as a client speaks it to its upstream: requests out, answers in.
 pub trait Upstream: Dialect {
     /// The edits that a request needs to go to an upstream of the same dialect.
@@ -151,6 +160,11 @@ pub trait Upstream: Dialect {
 
     /// Watches a stream that passes untouched.
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap>;
+
+    /// The named deviations of upstreams that the dialect knows how to meet: all that [`Target::has_quirk`] is asked for.
+    fn quirks(&self) -> &'static [Quirk] {
+        &[]
+    }
 }
 
 /// The status of an error that is an upstream's own 4xx answer to the client's own request: it is relayed.
@@ -238,7 +252,7 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Whether the catalog lists a quirk for the upstream.
+    /// Whether the catalog lists a quirk for the upstream. It must be one of the dialect's [`Upstream::quirks`].
     pub fn has_quirk(&self, quirk: &str) -> bool {
         self.quirks.iter().any(|listed| listed == quirk)
     }

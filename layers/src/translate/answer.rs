@@ -118,7 +118,7 @@ async fn native_stream(
     started: Instant,
 ) -> Result<Response<Body>, AttemptError> {
     let mut decoder = dialect.stream_decoder();
-    let peeked = peek(&mut body, &mut *decoder, &attempt.target, started).await?;
+    let peeked = peek(&mut body, &mut *decoder, &attempt, started).await?;
     note_first(&attempt);
     let head = native_head(&attempt, parts);
     let stream = NativeBody::new(&attempt, dialect, body, peeked.chunks, peeked.ended, spec);
@@ -132,7 +132,7 @@ async fn native_whole(
     dialect: &'static dyn Upstream,
     started: Instant,
 ) -> Result<Response<Body>, AttemptError> {
-    let bytes = whole(&attempt.target, body, started).await?;
+    let bytes = whole(&attempt, body, started).await?;
     let glance = dialect.inspect_response(&bytes);
     if let Some(error) = glance.error {
         return Err(refused(*error));
@@ -164,7 +164,7 @@ impl Cross {
     /// Streamed to streamed.
     async fn stream(self, mut body: Body) -> Result<Response<Body>, AttemptError> {
         let mut decoder = self.dialect.stream_decoder();
-        let peeked = peek(&mut body, &mut *decoder, &self.attempt.target, self.started).await?;
+        let peeked = peek(&mut body, &mut *decoder, &self.attempt, self.started).await?;
         Ok(self.streamed(Some((body, decoder)), peeked))
     }
 
@@ -205,13 +205,13 @@ impl Cross {
     async fn folded(self, mut body: Body) -> Result<Response<Body>, AttemptError> {
         let target = &self.attempt.target;
         let invalid = |error: &dyn std::fmt::Display| AttemptError::invalid_answer(target, error);
-        let until = self.started + target.timeouts.first_event;
+        let until = self.attempt.silent_at(self.started);
         let mut decoder = self.dialect.stream_decoder();
         let mut folder = Folder::default();
         let mut events: Vec<Event> = Vec::new();
         loop {
             let frame = tokio::time::timeout_at(until, body.frame()).await;
-            match frame.map_err(|_| AttemptError::silent(target))? {
+            match frame.map_err(|_| AttemptError::silent(&self.attempt))? {
                 None => break,
                 Some(Err(error)) => return Err(invalid(&error)),
                 Some(Ok(frame)) => {
@@ -228,7 +228,7 @@ impl Cross {
     }
 
     async fn decode(&self, body: Body) -> Result<Answer, AttemptError> {
-        let bytes = whole(&self.attempt.target, body, self.started).await?;
+        let bytes = whole(&self.attempt, body, self.started).await?;
         match self.dialect.decode_response(&bytes) {
             Ok(answer) => Ok(answer),
             Err(ResponseError::Upstream(error)) => Err(refused(error)),
@@ -320,13 +320,13 @@ fn loss_header(attempt: &Attempt, losses: &Losses) -> Option<HeaderValue> {
 }
 
 /// Reads a whole body, until the attempt's deadline.
-async fn whole(target: &Target, body: Body, started: Instant) -> Result<Bytes, AttemptError> {
-    let until = started + target.timeouts.first_event;
+async fn whole(attempt: &Attempt, body: Body, started: Instant) -> Result<Bytes, AttemptError> {
+    let until = attempt.silent_at(started);
     let body = http_body_util::Limited::new(body, MAX_WHOLE_ANSWER);
     match tokio::time::timeout_at(until, body.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) => Err(AttemptError::invalid_answer(target, &error)),
-        Err(_) => Err(AttemptError::silent(target)),
+        Ok(Err(error)) => Err(AttemptError::invalid_answer(&attempt.target, &error)),
+        Err(_) => Err(AttemptError::silent(attempt)),
     }
 }
 

@@ -84,11 +84,11 @@ where
         let sent = self.inner.call(outgoing);
         Box::pin(async move {
             let target = &attempt.target;
-            let silent_at = started + target.timeouts.first_event;
+            let silent_at = attempt.silent_at(started);
             let rsp = match tokio::time::timeout_at(silent_at, sent).await {
                 Ok(Ok(rsp)) => rsp,
                 Ok(Err(error)) => return Err(unsent(target, error)),
-                Err(_) => return Err(AttemptError::silent(target)),
+                Err(_) => return Err(AttemptError::silent(&attempt)),
             };
             attempt.call.record.note(|facts| facts.upstream_head = Some(Instant::now()));
             if rsp.status().is_success() {

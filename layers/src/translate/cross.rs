@@ -59,7 +59,7 @@ impl CrossBody {
         let CrossStream { attempt, upstream, restorer, listener, reply, peeked } = stream;
         let dialect = attempt.call.dialect;
         let mut body = Self {
-            watch: Watch::new(attempt.target.timeouts.between_events, attempt.call.end),
+            watch: Watch::new(attempt.target.timeouts.between_events, attempt.end),
             encoder: dialect.stream_encoder(&reply),
             restorer: (!restorer.is_idle()).then_some(restorer),
             listener,

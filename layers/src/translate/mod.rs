@@ -27,6 +27,8 @@ use lockgate_filters::{
     model::{ErrorClass, ErrorInfo, Request, Str},
 };
 
+use tokio::time::Instant;
+
 pub use attempt::{Translate, TranslateLayer};
 pub use estimate::{Estimate, EstimateLayer};
 pub use inspect::{Inspect, InspectLayer, PathCall};
@@ -56,7 +58,7 @@ pub struct Call {
     /// Whether a loss is an error.
     pub strict: bool,
     /// When the exchange is over, however lively.
-    pub end: tokio::time::Instant,
+    pub end: Instant,
     /// The decoded request; made by the first attempt that needs it, used by all.
     decoded: OnceLock<Result<Request, ErrorInfo>>,
 }
@@ -82,6 +84,21 @@ pub struct Attempt {
     pub call: Arc<Call>,
     /// Where it is tried.
     pub target: Arc<Target>,
+    /// When it is over, however lively.
+    pub end: Instant,
+}
+
+impl Attempt {
+    /// An attempt that begins now.
+    pub fn new(call: Arc<Call>, target: Arc<Target>) -> Self {
+        let own = target.timeouts.total.map(|total| Instant::now() + total);
+        Self { end: own.map_or(call.end, |own| own.min(call.end)), call, target }
+    }
+
+    /// When it has failed if nothing meaningful has come; it began at `started`.
+    fn silent_at(&self, started: Instant) -> Instant {
+        (started + self.target.timeouts.first_event).min(self.end)
+    }
 }
 
 /// Whose fault a failed attempt is, which decides whether another may help.
@@ -150,9 +167,16 @@ impl AttemptError {
         Self { fault, info: Box::new(info), relay: None }
     }
 
-    fn silent(target: &Target) -> Self {
-        let provider = &target.provider;
-        let limit = target.timeouts.first_event;
+    /// Nothing meaningful has come by [`Attempt::silent_at`].
+    fn silent(attempt: &Attempt) -> Self {
+        let provider = &attempt.target.provider;
+        if attempt.end <= Instant::now() {
+            let message = format!(
+                "provider `{provider}` did not answer within `timeouts.total`: ask for less at once, or raise it"
+            );
+            return Self::new(ErrorInfo::new(ErrorClass::Timeout, message));
+        }
+        let limit = attempt.target.timeouts.first_event;
         let message = format!(
             "provider `{provider}` sent nothing for {limit:?}: try again, with a smaller `max_tokens`, or raise \
              `timeouts.first_event`"

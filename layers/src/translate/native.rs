@@ -53,7 +53,7 @@ impl NativeBody {
             upstream: (!ended).then_some(body),
             tap: dialect.tap(spec),
             out: Vec::with_capacity(8),
-            watch: Watch::new(attempt.target.timeouts.between_events, call.end),
+            watch: Watch::new(attempt.target.timeouts.between_events, attempt.end),
             record: call.record.clone(),
             dialect: call.dialect,
             form: if spec.json_array { StreamForm::JsonArray } else { dialect.stream_form() },

@@ -56,7 +56,7 @@ pub(super) struct Prepared {
 
 /// Prepares an attempt.
 pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, AttemptError> {
-    let Attempt { call, target } = attempt;
+    let Attempt { call, target, .. } = attempt;
     let endpoint = &target.endpoint;
     let operation = call.dialect.operation();
     let mut faces = endpoint.faces.iter().filter(|face| face.dialect.operation() == operation);

@@ -2,8 +2,6 @@
 //!
 //! Reference: <https://ai.google.dev/api/generate-content>. Model and verb stand in the path, so a request of the
 //! same dialect passes without an edit. Errors: <https://google.aip.dev/193>.
-//!
-//! Quirk `vertex`: the upstream is Vertex AI, which takes labels and web addresses of files.
 
 mod count;
 mod emit;
@@ -29,13 +27,17 @@ use bytes::Bytes;
 pub use count::CountTokens;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
     model::{ErrorInfo, Field, Media, Request, Response},
 };
+
+/// In what upstreams deviate from the Developer API.
+const QUIRKS: &[Quirk] =
+    &[Quirk { name: "vertex", what: "the upstream is Vertex AI, which takes labels and web addresses of files" }];
 
 /// The dialect.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +119,10 @@ impl Upstream for Gemini {
 
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
         Box::new(stream::Watcher::new(tap))
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        QUIRKS
     }
 }
 

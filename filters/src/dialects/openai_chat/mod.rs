@@ -2,7 +2,7 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>. Where the vendors differ, the decoders accept what
 //! any of them sends, and the encoder writes what all of them take; what an upstream wants otherwise is a named quirk
-//! (the table stands in `request/encode.rs`).
+//! (the table stands in `quirks`).
 //!
 //! Wire facts: `POST /v1/chat/completions`, the model in the body; streams are server-sent events without names, ended
 //! by `data: [DONE]`; SSE comments keep a stream alive with every client.
@@ -12,6 +12,7 @@ mod error;
 mod inspect;
 mod pointer;
 mod profile;
+mod quirks;
 mod reasoning;
 mod request;
 mod response;
@@ -24,8 +25,8 @@ mod wire;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
@@ -114,5 +115,9 @@ impl Upstream for OpenAiChat {
 
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
         Box::new(stream::StreamTap::new(tap))
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        quirks::QUIRKS
     }
 }
