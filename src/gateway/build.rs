@@ -10,6 +10,7 @@ use lockgate_filters::{
 };
 use lockgate_layers::{
     auth::{Identity, Keys, hash_key},
+    fetch::FetchLayer,
     resolve::RouteModel,
 };
 use tower::service_fn;
@@ -47,6 +48,8 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
     let keys = Arc::new(keys(config));
     let mut routes = RouteTable::default();
     let mut opaque = Vec::new();
+    let media = &config.media;
+    let media = media.fetch.then(|| FetchLayer::new(Arc::new(parts.upstream.media_fetcher(media)), media.max_bytes));
     let mut shared_models: Option<Arc<Models>> = None;
     for route in &config.routes {
         let plain = route.timeouts == TimeoutOverrides::default() && route.failover == FailoverOverrides::default();
@@ -57,7 +60,7 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
         if plain {
             shared_models.get_or_insert_with(|| models.clone());
         }
-        let built = Builder { config, parts, keys: &keys, models: &models }.route(route)?;
+        let built = Builder { config, parts, keys: &keys, models: &models, media: &media }.route(route)?;
         let methods = route.methods.iter().filter_map(|method| method.parse().ok()).collect();
         if built.lane == Lane::Opaque {
             opaque.push(match route.path.segments.first() {
@@ -125,6 +128,7 @@ struct Builder<'a> {
     parts: &'a Parts,
     keys: &'a Arc<Keys>,
     models: &'a Arc<Models>,
+    media: &'a Option<FetchLayer>,
 }
 
 impl Builder<'_> {
@@ -189,6 +193,7 @@ impl Builder<'_> {
                 model: route.model.as_deref().map(Str::from),
                 may_override: route.model_override == ModelOverride::Allow,
             },
+            media: self.media.clone(),
             sealer: self.parts.sealer.clone(),
             upstream: self.parts.upstream.clone(),
         };

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use lockgate_layers::record::{Facts, Record};
+use lockgate_layers::record::{Facts, MediaFacts, Record};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -37,6 +37,8 @@ struct Families {
     tokens: IntCounterVec,
     upstream_errors: IntCounterVec,
     losses: IntCounterVec,
+    media: IntCounterVec,
+    media_bytes: IntCounter,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -104,6 +106,7 @@ impl Metrics {
         for (target, fault) in &facts.failures {
             self.families.upstream_errors.with_label_values(&[&*target.provider, fault]).inc();
         }
+        self.families.count_media(facts.media);
         if let Some(first) = facts.first_event {
             series.first_token.observe(first.saturating_duration_since(record.started).as_secs_f64());
         }
@@ -195,11 +198,24 @@ impl Families {
                 "Members that translation could not carry",
                 &["provider", "model"],
             ),
+            media: counters("lockgate_media_fetches_total", "Media fetched by URL, by what came of it", &["result"]),
+            media_bytes: IntCounter::new("lockgate_media_bytes_total", "Bytes of media fetched by URL")
+                .expect("the name is a constant and valid"),
+        }
+    }
+
+    fn count_media(&self, media: MediaFacts) {
+        if media.fetched > 0 {
+            self.media.with_label_values(&["fetched"]).inc_by(media.fetched.into());
+            self.media_bytes.inc_by(media.bytes);
+        }
+        if let Some(failed) = media.failed {
+            self.media.with_label_values(&[failed]).inc();
         }
     }
 
     fn register(&self, registry: &Registry, in_flight: &IntGauge) {
-        let all: [Box<dyn prometheus::core::Collector>; 9] = [
+        let all: [Box<dyn prometheus::core::Collector>; 11] = [
             Box::new(in_flight.clone()),
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
@@ -209,6 +225,8 @@ impl Families {
             Box::new(self.tokens.clone()),
             Box::new(self.upstream_errors.clone()),
             Box::new(self.losses.clone()),
+            Box::new(self.media.clone()),
+            Box::new(self.media_bytes.clone()),
         ];
         for collector in all {
             registry.register(collector).expect("the names are constants and differ");

@@ -28,7 +28,12 @@ use lockgate_filters::{
 pub use attempt::{Translate, TranslateLayer};
 pub use inspect::{Inspect, InspectLayer, PathCall};
 
-use crate::{auth::Identity, record::Record, target::Target};
+use crate::{
+    auth::Identity,
+    fetch::Kept,
+    record::Record,
+    target::{Face, Target},
+};
 
 /// A request that has been looked at.
 #[derive(Debug)]
@@ -55,6 +60,8 @@ pub struct Call {
     pub end: tokio::time::Instant,
     /// The decoded request; made by the first attempt that needs it, used by all.
     decoded: OnceLock<Result<Request, ErrorInfo>>,
+    /// Media that earlier attempts have fetched.
+    pub(crate) fetched: Kept,
 }
 
 impl Call {
@@ -78,6 +85,44 @@ pub struct Attempt {
     pub call: Arc<Call>,
     /// Where it is tried.
     pub target: Arc<Target>,
+    /// The request as this target is to get it, where that is not what the client sent.
+    pub(crate) inlined: Option<Arc<Request>>,
+}
+
+impl Attempt {
+    /// A try of a request as the client sent it.
+    pub fn new(call: Arc<Call>, target: Arc<Target>) -> Self {
+        Self { call, target, inlined: None }
+    }
+
+    /// The face of the target that is spoken to, and the lane; `None` if it has none.
+    pub(crate) fn face(&self) -> Option<(&Face, Speech)> {
+        let faces = &self.target.endpoint.faces;
+        match faces.iter().find(|face| face.dialect.name() == self.call.dialect.name()) {
+            Some(own) => Some((own, Speech::Native)),
+            None => faces.first().map(|face| (face, Speech::Cross)),
+        }
+    }
+
+    /// The request, decoded.
+    ///
+    /// # Errors
+    /// What the client is to be told, if the request cannot be decoded.
+    pub(crate) fn request(&self) -> Result<&Request, &ErrorInfo> {
+        match &self.inlined {
+            Some(inlined) => Ok(inlined),
+            None => self.call.decoded(),
+        }
+    }
+}
+
+/// Whether a target understands the client as it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// The target speaks the client's dialect: bytes pass.
+    Native,
+    /// The request is decoded and encoded.
+    Cross,
 }
 
 /// Whose fault a failed attempt is, which decides whether another may help.
@@ -97,6 +142,8 @@ pub enum Fault {
     InvalidAnswer,
     /// The upstream refused the gateway's own key.
     Auth,
+    /// Media that the target cannot fetch itself could not be had: only a target that can may help.
+    Media,
 }
 
 impl Fault {
@@ -110,6 +157,7 @@ impl Fault {
             Self::Server => "server",
             Self::InvalidAnswer => "invalid_answer",
             Self::Auth => "auth",
+            Self::Media => "media",
         }
     }
 
@@ -142,7 +190,7 @@ impl AttemptError {
         Self { fault: Fault::of(info.class), info: Box::new(info), relay: None }
     }
 
-    fn with_fault(fault: Fault, info: ErrorInfo) -> Self {
+    pub(crate) fn with_fault(fault: Fault, info: ErrorInfo) -> Self {
         Self { fault, info: Box::new(info), relay: None }
     }
 

@@ -9,7 +9,7 @@ use lockgate_filters::{
     seal::Sealer,
 };
 
-use super::{Attempt, AttemptError, Call};
+use super::{Attempt, AttemptError, Call, Speech};
 use crate::{
     body::Body,
     credential::{self, Outgoing},
@@ -54,10 +54,9 @@ pub(super) struct Prepared {
 
 /// Prepares an attempt.
 pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, AttemptError> {
-    let Attempt { call, target } = attempt;
+    let Attempt { call, target, .. } = attempt;
     let endpoint = &target.endpoint;
-    let own = endpoint.faces.iter().find(|face| face.dialect.name() == call.dialect.name());
-    let Some(face) = own.or_else(|| endpoint.faces.first()) else {
+    let Some((face, speech)) = attempt.face() else {
         return Err(AttemptError::invalid_answer(target, &"it has no endpoint for chat"));
     };
     let speak = DialectTarget {
@@ -66,7 +65,10 @@ pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, At
         usage_in_stream: endpoint.usage_in_stream,
         sealer,
     };
-    let (body, lane) = if own.is_some() { native(call, face, &speak) } else { cross(call, face, &speak, sealer)? };
+    let (body, lane) = match speech {
+        Speech::Native => native(call, face, &speak),
+        Speech::Cross => cross(attempt, face, &speak, sealer)?,
+    };
     let request = request(call, target, face, body, &lane)?;
     let outgoing = Outgoing {
         endpoint: endpoint.clone(),
@@ -83,14 +85,20 @@ fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) 
     (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
 }
 
-fn cross(call: &Call, face: &Face, speak: &DialectTarget<'_>, sealer: &Sealer) -> Result<(Bytes, Lane), AttemptError> {
-    let decoded = call.decoded().map_err(|error| AttemptError::new(error.clone()))?;
-    let mut encoded = face.dialect.encode_request(decoded, speak).map_err(AttemptError::new)?;
+fn cross(
+    attempt: &Attempt,
+    face: &Face,
+    speak: &DialectTarget<'_>,
+    sealer: &Sealer,
+) -> Result<(Bytes, Lane), AttemptError> {
+    let call = &attempt.call;
+    let request = attempt.request().map_err(|error| AttemptError::new(error.clone()))?;
+    let mut encoded = face.dialect.encode_request(request, speak).map_err(AttemptError::new)?;
     if call.strict && !encoded.losses.is_empty() {
         return Err(AttemptError::new(too_lossy(call.dialect, &encoded.losses)));
     }
     call.record.note(|facts| facts.losses = encoded.losses.clone());
-    let show_reasoning = !matches!(decoded.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
+    let show_reasoning = !matches!(request.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
     let reply = reply(call, show_reasoning, sealer);
     let body = std::mem::take(&mut encoded.body);
     Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply) }))

@@ -9,7 +9,7 @@ use super::{
     settings, tools,
 };
 use crate::dialects::gemini::{
-    emit,
+    VERTEX, emit,
     parts::is_google_only,
     profile::{Profile, profile},
     write,
@@ -46,7 +46,7 @@ impl Job<'_> {
 
     /// Whether the upstream is Vertex, whose requests differ in a few members.
     pub(super) fn is_vertex(&self) -> bool {
-        self.target.has_quirk("vertex")
+        self.target.has_quirk(VERTEX)
     }
 
     /// The name that a tool has upstream.
