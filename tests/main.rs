@@ -15,6 +15,7 @@ mod hardening;
 mod lanes;
 mod lifecycle;
 mod listeners;
+mod media;
 mod observe;
 mod routes;
 mod sim;

@@ -33,7 +33,7 @@ fn exempt(at: &At<'_>, text: &str) -> Option<Exempt> {
 }
 
 fn read(text: &str) -> Result<Exempt, String> {
-    if let Some((address, prefix)) = text.split_once('/') {
+    if let Some((address, prefix)) = text.split_once('/').filter(|_| !text.contains("//")) {
         let network = address.parse().ok().zip(prefix.parse().ok());
         let network = network.and_then(|(address, prefix)| Network::new(address, prefix));
         let network = network.ok_or_else(|| format!("invalid network `{text}`, expected one such as `10.1.0.0/16`"))?;
