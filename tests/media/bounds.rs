@@ -91,6 +91,15 @@ async fn a_server_that_drips_or_is_silent_is_given_up() {
 }
 
 #[tokio::test]
+async fn silence_in_the_middle_of_a_medium_is_given_up_before_its_time() {
+    let files = Upstream::start(|_| Script::chunked(200, "image/png").chunk(PNG).silence()).await;
+    let provider = provider().await;
+    let gateway = gateway(&provider, "{allow: [127.0.0.1], timeout: 1m}").await;
+    let told = reason(gateway.ask(&picture(&format!("{}/stalls.png", files.url()))).await);
+    assert!(told.contains("took longer than 5s"), "{told}");
+}
+
+#[tokio::test]
 async fn fetches_of_a_request_run_at_once_but_not_all() {
     let files = Upstream::start(|_| Script::default().silence()).await;
     let provider = provider().await;

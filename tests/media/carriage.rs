@@ -62,6 +62,7 @@ async fn redirects_are_followed_as_far_as_may_be() {
         let location = match path(seen) {
             "/0" => "/1".to_owned(),
             "/1" => "2".to_owned(),
+            "/odd" => "/\u{e9}t\u{e9}.png".to_owned(),
             "/2" => "?3".to_owned(),
             "/loop" => "/loop".to_owned(),
             path => return super::file(path),
@@ -76,6 +77,8 @@ async fn redirects_are_followed_as_far_as_may_be() {
     gateway.ask(&picture(&format!("{}/1", files.url()))).await.expect_status(200);
     let asked: Vec<_> = files.seen().iter().map(|seen| seen.head.target().to_owned()).collect();
     assert_eq!(asked, ["/1", "/2", "/2?3", "/cat.png"]);
+    gateway.ask(&picture(&format!("{}/odd", files.url()))).await.expect_status(200);
+    assert_eq!(files.seen().pop().expect("it was asked").head.target(), "/%c3%a9t%c3%a9.png");
     for start in ["0", "loop"] {
         let before = files.seen().len();
         let told = super::reason(gateway.ask(&picture(&format!("{}/{start}", files.url()))).await);

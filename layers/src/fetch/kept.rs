@@ -64,6 +64,11 @@ impl Kept {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((url, outcome));
     }
 
+    /// Forgets what came: no attempt will follow.
+    pub(super) fn clear(&self) {
+        *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new();
+    }
+
     /// The call's budget, begun with `limit`.
     pub(super) fn budget(&self, limit: u64) -> Budget {
         self.budget.get_or_init(|| Budget::new(limit)).clone()

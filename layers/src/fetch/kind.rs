@@ -18,6 +18,12 @@ pub(super) struct Content {
     is_text: bool,
 }
 
+/// Whether a server's word has the form of a media type (RFC 6838, section 4.2): others go nowhere.
+fn is_media_type(word: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+/".contains(&byte);
+    word.len() <= 127 && word.matches('/').count() == 1 && word.bytes().all(plain)
+}
+
 /// Words for a class in messages.
 pub(super) fn class_name(class: MediaClass) -> &'static str {
     match class {
@@ -31,12 +37,12 @@ pub(super) fn class_name(class: MediaClass) -> &'static str {
 impl Content {
     pub(super) fn new(fetched: &Fetched) -> Self {
         let said = fetched.content_type.as_deref().and_then(|value| value.split(';').next());
-        let said = said.map(|said| Str::from(said.trim().to_ascii_lowercase())).filter(|said| !said.is_empty());
+        let said = said.map(str::trim).filter(|said| is_media_type(said)).map(|said| said.to_ascii_lowercase());
         let shown = signature(&fetched.bytes);
         Self {
             data: Str::from(STANDARD.encode(&fetched.bytes)),
             shown,
-            said,
+            said: said.map(Str::from),
             is_text: shown.is_none() && !fetched.bytes.contains(&0) && std::str::from_utf8(&fetched.bytes).is_ok(),
         }
     }
@@ -104,10 +110,7 @@ impl Content {
             MediaClass::Document => "a pdf or a text",
         };
         let shown = self.shown.map(Str::from_static);
-        // A server's word is quoted only if it has the form of a media type.
-        let is_plain = |word: &&Str| word.len() <= 100 && word.bytes().all(|byte| byte.is_ascii_graphic());
-        let said = self.said.as_ref().filter(is_plain).cloned();
-        let found = shown.or(said).unwrap_or_else(|| Str::from_static("something unknown"));
+        let found = shown.or_else(|| self.said.clone()).unwrap_or_else(|| Str::from_static("something unknown"));
         FetchError::WrongType { expected, found }
     }
 }
@@ -241,6 +244,8 @@ mod tests {
             (b"plain", "application/octet-stream", MediaClass::Document, "application/octet-stream"),
             (b"PK\x03\x04", "application/zip", MediaClass::Document, "application/zip"),
             (b"x", "text/\x07", MediaClass::Image, "something unknown"),
+            (b"x", "text/plain,x", MediaClass::Document, "something unknown"),
+            (b"x", "text", MediaClass::Document, "something unknown"),
         ] {
             let refused = content(bytes, said).inline(&mut media(class, None));
             let Err(FetchError::WrongType { found: told, .. }) = refused else { panic!("{said} is no {class:?}") };

@@ -128,7 +128,11 @@ where
                 attempt.call.record.note(|facts| facts.media.failed = Some(refused.error.as_str()));
                 return Err(refused.into_answer(&attempt.call));
             }
-            ready.call(attempt).await
+            let call = attempt.call.clone();
+            let rsp = ready.call(attempt).await?;
+            // The answer may take minutes: it need not hold megabytes that nobody will ask for.
+            call.fetched.clear();
+            Ok(rsp)
         }))
     }
 }

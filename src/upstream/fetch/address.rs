@@ -3,7 +3,7 @@
 //! Whoever may ask the gateway for a model must not thereby reach what only the gateway can reach: itself, its network,
 //! the credentials that clouds hand to their machines. So an address has to be a public one, or be named in `allow`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use lockgate_config::{Exempt, Network};
 use lockgate_layers::fetch::FetchError;
@@ -52,8 +52,13 @@ impl Guard {
         Self { exempt: exempt.to_vec() }
     }
 
-    /// Checks one of the addresses that `host` (in small letters) has.
-    pub(super) fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), FetchError> {
+    /// Checks all the addresses that `host` (in small letters) has. One that is wrong spoils the others: an honest name
+    /// does not lead outside and inside at once.
+    pub(super) fn check_all(&self, host: &str, addresses: &[SocketAddr]) -> Result<(), FetchError> {
+        addresses.iter().try_for_each(|address| self.check(host, address.ip(), address.port()))
+    }
+
+    fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), FetchError> {
         let exempt = self.exempt.iter().any(|exempt| match exempt {
             Exempt::Host(glob) => glob.matches(host),
             Exempt::Network(network) => network.contains(address),
@@ -209,6 +214,15 @@ mod tests {
         for port in PORTS {
             assert_eq!(guard.check("example.com", ip("8.8.8.8"), port), Ok(()));
         }
+    }
+
+    #[test]
+    fn one_private_address_of_a_name_is_enough_to_refuse_it() {
+        let guard = Guard::new(&[]);
+        let at = |text: &str| SocketAddr::new(ip(text), 443);
+        assert_eq!(guard.check_all("example.com", &[at("8.8.8.8"), at("2606:4700::1111")]), Ok(()));
+        assert!(guard.check_all("example.com", &[at("8.8.8.8"), at("10.0.0.1")]).is_err());
+        assert!(guard.check_all("example.com", &[at("8.8.8.8"), at("::1"), at("1.1.1.1")]).is_err());
     }
 
     proptest! {

@@ -7,6 +7,8 @@
 
 mod address;
 mod place;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,
@@ -97,7 +99,8 @@ impl Inner {
                 | StatusCode::SEE_OTHER
                 | StatusCode::TEMPORARY_REDIRECT
                 | StatusCode::PERMANENT_REDIRECT => {
-                    let location = rsp.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+                    let location = rsp.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
+                    let location = location.and_then(|location| std::str::from_utf8(location).ok());
                     place = place.join(location.ok_or(FetchError::Unreachable("it redirects to nowhere"))?)?;
                 }
                 status => return Err(FetchError::Status(status.as_u16())),
@@ -125,9 +128,7 @@ impl Inner {
 
     async fn connect(&self, place: &Place) -> Result<Connection, FetchError> {
         let addresses = self.addresses(place).await?;
-        for address in &addresses {
-            self.guard.check(&place.host, address.ip(), address.port())?;
-        }
+        self.guard.check_all(&place.host, &addresses)?;
         for address in addresses {
             let Ok(Ok(tcp)) = timeout(CONNECT, TcpStream::connect(address)).await else { continue };
             let connection = self.connector.over(tcp, &place.host, place.tls).await;
