@@ -11,6 +11,7 @@ use lockgate_layers::{
     collect::CollectLayer,
     credential::CredentialLayer,
     failover::FailoverLayer,
+    fetch::FetchLayer,
     record::{RecordLayer, Sink},
     resolve::{Directory, ResolveLayer, RouteModel},
     translate::{EstimateLayer, InspectLayer, StateMemory, TranslateLayer},
@@ -51,6 +52,8 @@ pub struct Chat {
     pub directory: Arc<dyn Directory>,
     /// What the route says about models.
     pub model: RouteModel,
+    /// Fetches media that a target does not fetch itself; `None` if nobody does.
+    pub media: Option<FetchLayer>,
     /// Seals foreign opaque state.
     pub sealer: Sealer,
     /// Keeps state that clients have no place for.
@@ -80,6 +83,8 @@ pub fn chat(common: Common, chat: Chat) -> RouteService {
         .layer(ResolveLayer::new(chat.directory, chat.model))
         // Outside translation: the next target may speak another dialect.
         .layer(FailoverLayer)
+        // Inside failover, for another target may fetch media itself; before translation, which writes what was fetched.
+        .option_layer(chat.media)
         // One attempt, in the target's dialect. Answers when the first meaningful event is there.
         .layer(TranslateLayer::new(chat.sealer, chat.memory))
         // Innermost: nothing above holds a provider's key.

@@ -34,12 +34,22 @@ async fn check_shows_routes_and_where_they_go() {
     let yaml = "listen: 127.0.0.1:9\n\
                 providers:\n  house: {dialect: openai, base_url: \"http://10.0.0.5:8000\", auth: none}\n\
                 models:\n  fast: {targets: [house/qwen, openai/gpt-x]}\n\
+                media: {allow: [media.corp.example]}\n\
                 routes:\n  - {path: /team-a/chat, route_type: llm/v1/chat, dialect: openai, model: fast}\n";
     let (dir, file) = write(yaml);
     let output = run(&["check", &file], &[]).await;
     let table = text(&output.stdout);
     assert!(output.status.success(), "a good file must be accepted: {}", text(&output.stderr));
-    for word in ["/team-a/chat", "/v1/messages", "/v1/chat/completions", "fast", "house", "qwen", "OPENAI_API_KEY"] {
+    for word in [
+        "/team-a/chat",
+        "/v1/messages",
+        "/v1/chat/completions",
+        "fast",
+        "house",
+        "qwen",
+        "OPENAI_API_KEY",
+        "media.corp.example",
+    ] {
         assert!(table.contains(word), "the table must show `{word}`:\n{table}");
     }
     fs::remove_dir_all(dir).expect("a test can remove its folder");

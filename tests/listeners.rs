@@ -218,7 +218,7 @@ async fn every_listener_serves() {
         // Each listener begins by itself; the gateway is waited for on one of them.
         crate::support::soon("the listener", async {
             while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })
         .await;

@@ -18,6 +18,7 @@ mod hardening;
 mod lanes;
 mod lifecycle;
 mod listeners;
+mod media;
 mod observe;
 mod routes;
 mod sim;

@@ -36,9 +36,9 @@ pub use self::nearest::{expected_one_of, name_distance};
 pub use self::report::{Problem, Report};
 pub use self::secret::Secret;
 pub use self::types::{
-    Auth, Balance, BaseUrl, Config, Face, Failover, FailoverOverrides, Glob, Key, KeyMaterial, Kind, Limits, Listener,
-    Log, LogFormat, Model, ModelNames, ModelOverride, Passthrough, PathPattern, Provider, ProviderKeys, Route, Scheme,
-    Segment, Target, TimeoutOverrides, Timeouts, Tls, Trigger, join_path,
+    Auth, Balance, BaseUrl, Config, Exempt, Face, Failover, FailoverOverrides, Glob, Key, KeyMaterial, Kind, Limits,
+    Listener, Log, LogFormat, Media, Model, ModelNames, ModelOverride, Network, Passthrough, PathPattern, Provider,
+    ProviderKeys, Route, Scheme, Segment, Target, TimeoutOverrides, Timeouts, Tls, Trigger, join_path,
 };
 
 /// Names of the dialects that `dialect` may have.

@@ -84,6 +84,8 @@ pub struct Facts {
     pub usage: Option<Usage>,
     /// What translation could not carry.
     pub losses: Losses,
+    /// Media that the gateway fetched.
+    pub media: MediaFacts,
     /// When the last attempt was sent.
     pub sent: Option<Instant>,
     /// When the upstream's head had come.
@@ -96,6 +98,17 @@ pub struct Facts {
     pub bytes_in: u64,
     /// Who ended the exchange.
     pub ended_by: Option<EndedBy>,
+}
+
+/// What came of media given by URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaFacts {
+    /// How many were fetched.
+    pub fetched: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Why one could not be had.
+    pub failed: Option<&'static str>,
 }
 
 /// Who ended an exchange.

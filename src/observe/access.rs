@@ -59,6 +59,11 @@ fn json(record: &Record, facts: &Facts, line: &mut BytesMut) {
         object.number("output_tokens", usage.output());
         object.number("reasoning_tokens", usage.output_reasoning);
     }
+    if facts.media.fetched > 0 {
+        object.number("media", facts.media.fetched.into());
+        object.number("media_bytes", facts.media.bytes);
+    }
+    object.optional("media_error", facts.media.failed);
     object.number("losses", facts.losses.iter().count() as u64);
     object.number("bytes_in", facts.bytes_in);
     object.number("bytes_out", record.bytes_out.load(Ordering::Relaxed));

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use lockgate_layers::record::{Facts, Record};
+use lockgate_layers::record::{Facts, MediaFacts, Record};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -39,6 +39,8 @@ struct Families {
     losses: IntCounterVec,
     key_requests: IntCounterVec,
     key_tokens: IntCounterVec,
+    media: IntCounterVec,
+    media_bytes: IntCounter,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -106,6 +108,7 @@ impl Metrics {
         for (target, fault) in &facts.failures {
             self.families.upstream_errors.with_label_values(&[&*target.provider, fault]).inc();
         }
+        self.families.count_media(facts.media);
         if let Some(first) = facts.first_event {
             series.first_token.observe(first.saturating_duration_since(record.started).as_secs_f64());
         }
@@ -211,11 +214,24 @@ impl Families {
             ),
             key_requests: counters("lockgate_key_requests_total", "Requests, by gateway key", &["key", "owner"]),
             key_tokens: counters("lockgate_key_tokens_total", "Tokens, by gateway key", &["key", "owner", "kind"]),
+            media: counters("lockgate_media_fetches_total", "Media fetched by URL, by what came of it", &["result"]),
+            media_bytes: IntCounter::new("lockgate_media_bytes_total", "Bytes of media fetched by URL")
+                .expect("the name is a constant and valid"),
+        }
+    }
+
+    fn count_media(&self, media: MediaFacts) {
+        if media.fetched > 0 {
+            self.media.with_label_values(&["fetched"]).inc_by(media.fetched.into());
+            self.media_bytes.inc_by(media.bytes);
+        }
+        if let Some(failed) = media.failed {
+            self.media.with_label_values(&[failed]).inc();
         }
     }
 
     fn register(&self, registry: &Registry, in_flight: &IntGauge) {
-        let all: [Box<dyn prometheus::core::Collector>; 11] = [
+        let all: [Box<dyn prometheus::core::Collector>; 13] = [
             Box::new(in_flight.clone()),
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
@@ -227,6 +243,8 @@ impl Families {
             Box::new(self.losses.clone()),
             Box::new(self.key_requests.clone()),
             Box::new(self.key_tokens.clone()),
+            Box::new(self.media.clone()),
+            Box::new(self.media_bytes.clone()),
         ];
         for collector in all {
             registry.register(collector).expect("the names are constants and differ");

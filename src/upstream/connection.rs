@@ -56,12 +56,12 @@ impl Connection {
         Ok(Self { sender, driver: Box::pin(driver), gate: Gate::default(), reused: false })
     }
 
-    /// Sends a request. The answer's body gives the connection back to `pool` when it has been read to its end.
+    /// Sends a request. The answer's body gives the connection back to its `home` when it has been read to its end;
+    /// without one it is closed.
     pub(super) async fn send(
         mut self,
         request: Request<Body>,
-        pool: &Arc<Pool>,
-        key: &Key,
+        home: Option<(&Arc<Pool>, &Key)>,
     ) -> Result<Response<Body>, SendError> {
         if self.reused && !self.is_alive().await {
             return Err(SendError::Stale(Box::new(request)));
@@ -81,7 +81,7 @@ impl Connection {
         match answer {
             Ok(rsp) => {
                 self.reused = true;
-                let home = (!closed).then(|| (pool.clone(), key.clone()));
+                let home = home.filter(|_| !closed).map(|(pool, key)| (pool.clone(), key.clone()));
                 Ok(rsp.map(|incoming| wrap(incoming, self, home, closed)))
             }
             Err(mut failed) => match failed.take_message() {

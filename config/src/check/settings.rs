@@ -72,7 +72,7 @@ pub(super) fn route_timeouts(at: &At<'_>, raw: Option<&RawRouteTimeouts>) -> Tim
     }
 }
 
-fn duration(at: &At<'_>, name: &str, raw: Option<&RawDuration>) -> Option<Duration> {
+pub(super) fn duration(at: &At<'_>, name: &str, raw: Option<&RawDuration>) -> Option<Duration> {
     at.key(name).take(units::duration(&raw?.0))
 }
 
@@ -100,7 +100,7 @@ pub(super) fn limits_with(at: &At<'_>, raw: Option<&RawLimitOverrides>, top: Lim
     }
 }
 
-fn size(at: &At<'_>, name: &str, raw: Option<&RawSize>) -> Option<u64> {
+pub(super) fn size(at: &At<'_>, name: &str, raw: Option<&RawSize>) -> Option<u64> {
     let at = at.key(name);
     let bytes = match raw? {
         RawSize::Bytes(bytes) => *bytes,

@@ -179,6 +179,25 @@ pub(crate) struct RawPassthrough {
     pub(crate) v1_alias: Option<bool>,
 }
 
+/// Media that requests name by URL, where the provider takes only bytes.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Media")]
+pub(crate) struct RawMedia {
+    /// Fetches them; otherwise such requests are refused. Default: `true`.
+    pub(crate) fetch: Option<bool>,
+    /// All media of one request together. Default: `20MiB`.
+    pub(crate) max_bytes: Option<RawSize>,
+    /// Fetching one of them, redirects included. Default: `10s`.
+    pub(crate) timeout: Option<RawDuration>,
+    /// Redirects that are followed. Default: 3.
+    #[schemars(range(max = 10))]
+    pub(crate) max_redirects: Option<u32>,
+    /// Hosts (`media.example.com`, `*.example.com`), addresses and networks (`10.1.0.0/16`) that may be private and have
+    /// any port. Default: none.
+    pub(crate) allow: Option<Vec<String>>,
+}
+
 /// What is logged.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

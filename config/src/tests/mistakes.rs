@@ -348,3 +348,17 @@ fn gateway_keys() {
         "1:52 /keys/0/routes/0: invalid path pattern `v1`, expected `/` at its beginning",
     );
 }
+
+#[test]
+fn exemptions_of_media_are_hosts_or_networks() {
+    one(
+        "media: { allow: [10.1.2.3/16] }",
+        "1:18 /media/allow/0: network `10.1.2.3/16` has bits beyond its prefix, did you mean `10.1.0.0/16`?",
+    );
+    one(
+        "media: { allow: [a.example, \"http://b.example\"] }",
+        "1:29 /media/allow/1: invalid host `http://b.example`, expected a host such as `*.example.com`, without scheme and port, or a network such as `10.1.0.0/16`",
+    );
+    one("media: { max_redirects: 11 }", "1:25 /media/max_redirects: `11` is too large, expected at most 10");
+    one("media: { max_byte: 1MiB }", "1:10 /media/max_byte: unknown key `max_byte`, did you mean `max_bytes`?");
+}

@@ -135,8 +135,15 @@ pub trait Upstream: Dialect {
     /// What the client is to be told of a member that must not be left out and cannot be carried.
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo>;
 
-    /// Whether an upstream fetches such media itself when it is given an `http` or `https` URL.
+    /// Whether an upstream fetches such media itself when it is given an `http` or `https` URL. What it does not, the
+    /// gateway fetches and inlines, if it may.
     fn takes_url(&self, media: &Media) -> bool;
+
+    /// The same of an upstream with named quirks, which may differ from the others of its dialect.
+    fn takes_url_with(&self, media: &Media, quirks: &[String]) -> bool {
+        let _ = quirks;
+        self.takes_url(media)
+    }
 
     /// Decodes an upstream's whole response. An error object in a success is [`Err`] of [`ResponseError::Upstream`].
     ///

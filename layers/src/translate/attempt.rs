@@ -72,12 +72,14 @@ where
         self.inner.poll_ready(cx).map_err(|error| AttemptError::invalid_answer_of(&*error))
     }
 
-    fn call(&mut self, attempt: Attempt) -> Self::Future {
+    fn call(&mut self, mut attempt: Attempt) -> Self::Future {
         let prepared = match prepare(&attempt, &self.state) {
             Ok(prepared) => prepared,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
         let Prepared { outgoing, lane, dialect } = prepared;
+        // It is in the body now, which goes when it is sent.
+        attempt.inlined = None;
         let own_key = outgoing.caller_key.is_none();
         let started = Instant::now();
         note_sent(&attempt, dialect.name(), started);

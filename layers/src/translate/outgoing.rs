@@ -6,10 +6,10 @@ use lockgate_filters::{
     dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
     json,
     model::{ErrorInfo, Field, Losses},
-    seal::{Sealer, may_hold_envelope},
+    seal::Sealer,
 };
 
-use super::{Attempt, AttemptError, Call, StateMemory, attempt::State, memory::Listener};
+use super::{Attempt, AttemptError, Call, Speech, StateMemory, attempt::State, memory::Listener};
 use crate::{
     body::Body,
     credential::{self, Outgoing},
@@ -58,10 +58,7 @@ pub(super) struct Prepared {
 pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, AttemptError> {
     let Attempt { call, target, .. } = attempt;
     let endpoint = &target.endpoint;
-    let operation = call.dialect.operation();
-    let mut faces = endpoint.faces.iter().filter(|face| face.dialect.operation() == operation);
-    let own = faces.clone().find(|face| face.dialect.name() == call.dialect.name());
-    let Some(face) = own.or_else(|| faces.next()) else {
+    let Some((face, speech)) = attempt.face() else {
         return Err(AttemptError::invalid_answer(target, &"it has no endpoint for what is asked"));
     };
     let speak = DialectTarget {
@@ -70,15 +67,15 @@ pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, Atte
         usage_in_stream: endpoint.usage_in_stream,
         sealer: &state.sealer,
     };
-    // State that another vendor gave in an earlier turn has to be taken out before anybody else reads the body.
-    let (body, lane) = if own.is_some() && !may_hold_envelope(&call.body) {
-        native(call, face, &speak)
-    } else {
-        let tenant = call.identity.as_deref().map(|identity| identity.path.as_deref().unwrap_or(&identity.name));
-        // Nobody can use state that was given to another.
-        let sealer = tenant.map_or_else(|| state.sealer.clone(), |tenant| state.sealer.bound_to(tenant));
-        let kept = Kept { memory: &state.memory, tenant: tenant.unwrap_or_default() };
-        cross(call, face, &DialectTarget { sealer: &sealer, ..speak }, kept)?
+    let (body, lane) = match speech {
+        Speech::Native => native(call, face, &speak),
+        Speech::Cross => {
+            let tenant = call.identity.as_deref().map(|identity| identity.path.as_deref().unwrap_or(&identity.name));
+            // Nobody can use state that was given to another.
+            let sealer = tenant.map_or_else(|| state.sealer.clone(), |tenant| state.sealer.bound_to(tenant));
+            let kept = Kept { memory: &state.memory, tenant: tenant.unwrap_or_default() };
+            cross(attempt, face, &DialectTarget { sealer: &sealer, ..speak }, kept)?
+        }
     };
     let request = request(call, target, face, body, &lane)?;
     let outgoing = Outgoing {
@@ -102,17 +99,23 @@ fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) 
     (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
 }
 
-fn cross(call: &Call, face: &Face, speak: &DialectTarget<'_>, kept: Kept<'_>) -> Result<(Bytes, Lane), AttemptError> {
-    let decoded = call.decoded().map_err(|error| AttemptError::new(error.clone()))?;
+fn cross(
+    attempt: &Attempt,
+    face: &Face,
+    speak: &DialectTarget<'_>,
+    kept: Kept<'_>,
+) -> Result<(Bytes, Lane), AttemptError> {
+    let call = &attempt.call;
+    let request = attempt.request().map_err(|error| AttemptError::new(error.clone()))?;
     let forgetful = !call.dialect.carries_state();
-    let completed = if forgetful { kept.memory.recall(kept.tenant, decoded) } else { None };
-    let decoded = completed.as_ref().unwrap_or(decoded);
-    let mut encoded = face.dialect.encode_request(decoded, speak).map_err(AttemptError::new)?;
+    let completed = if forgetful { kept.memory.recall(kept.tenant, request) } else { None };
+    let request = completed.as_ref().unwrap_or(request);
+    let mut encoded = face.dialect.encode_request(request, speak).map_err(AttemptError::new)?;
     if call.strict && !encoded.losses.is_empty() {
         return Err(AttemptError::new(too_lossy(call.dialect, &encoded.losses)));
     }
     call.record.note(|facts| facts.losses = encoded.losses.clone());
-    let show_reasoning = !matches!(decoded.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
+    let show_reasoning = !matches!(request.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
     let reply = Reply { show_reasoning, sealer: speak.sealer.clone(), ..reply_to(call) };
     let listener = forgetful.then(|| kept.memory.listen(kept.tenant));
     let body = std::mem::take(&mut encoded.body);

@@ -147,7 +147,12 @@ impl Upstream for Anthropic {
     }
 
     fn takes_url(&self, media: &Media) -> bool {
-        matches!(media.class, MediaClass::Image | MediaClass::Document)
+        match media.class {
+            MediaClass::Image => true,
+            // `URLPDFSource` is the only document source with a URL.
+            MediaClass::Document => media.mime.as_deref().is_none_or(|mime| mime == "application/pdf"),
+            MediaClass::Audio | MediaClass::Video => false,
+        }
     }
 
     fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {

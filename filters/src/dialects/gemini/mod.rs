@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     json::Splice,
-    model::{ErrorInfo, Field, Media, Request, Response},
+    model::{ErrorInfo, Field, Media, MediaSource, Request, Response},
 };
 
 /// In what upstreams deviate from the Developer API.
@@ -97,8 +97,12 @@ impl Upstream for Gemini {
     }
 
     fn takes_url(&self, media: &Media) -> bool {
-        let _ = media;
-        false
+        // Google knows its own files and films by their addresses, and fetches nothing else.
+        matches!(&media.source, MediaSource::Url(url) if parts::is_google_only(url))
+    }
+
+    fn takes_url_with(&self, media: &Media, quirks: &[String]) -> bool {
+        quirks.iter().any(|quirk| quirk == "vertex") || self.takes_url(media)
     }
 
     fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
