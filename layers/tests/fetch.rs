@@ -337,6 +337,15 @@ async fn the_media_of_one_request_share_one_limit() {
     assert!(failure.info.message.contains("1000 bytes together"), "{}", failure.info.message);
 }
 
+/// A few bytes of URL must not become the same megabytes again and again.
+#[tokio::test]
+async fn a_url_that_stands_often_counts_as_often() {
+    let world = Arc::new(World::new());
+    let failure = ask(&world, "openai", &chat("gemini", &["https://a.test/cat.png"; 60]), false).await.failure();
+    assert!(failure.info.message.contains("1000 bytes together"), "{}", failure.info.message);
+    assert_eq!(world.asked().len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn dropping_the_call_ends_its_fetches() {
     let world = Arc::new(World { pause: Duration::from_hours(1), ..World::new() });

@@ -10,6 +10,8 @@ use super::{FetchError, Fetched};
 pub(super) struct Content {
     /// Standard base64.
     data: Str,
+    /// How many bytes it was before.
+    pub(super) size: u64,
     /// The media type that the first bytes show.
     shown: Option<&'static str>,
     /// The media type that the server said, without parameters, in small letters.
@@ -41,6 +43,7 @@ impl Content {
         let shown = signature(&fetched.bytes);
         Self {
             data: Str::from(STANDARD.encode(&fetched.bytes)),
+            size: fetched.bytes.len() as u64,
             shown,
             said: said.map(Str::from),
             is_text: shown.is_none() && !fetched.bytes.contains(&0) && std::str::from_utf8(&fetched.bytes).is_ok(),

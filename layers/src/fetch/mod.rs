@@ -148,12 +148,18 @@ impl FetchLayer {
             Err(_) => return Ok(()),
         };
         let kept = &attempt.call.fetched;
+        // What is fetched once may stand in the request many times, and is written each time.
+        let written = Budget::new(self.max_bytes);
         change(&mut request, |media| {
             let Some(content) = url_of(media).filter(|_| is_needed(attempt, media)).and_then(|url| kept.get(url))
             else {
                 return Ok(());
             };
-            content.and_then(|content| content.inline(media)).map_err(|error| Refused::new(media, error))
+            let inlined = content.and_then(|content| {
+                written.take(content.size)?;
+                content.inline(media)
+            });
+            inlined.map_err(|error| Refused::new(media, error))
         })?;
         attempt.inlined = Some(Arc::new(request));
         Ok(())
