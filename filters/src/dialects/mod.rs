@@ -5,6 +5,7 @@
 
 pub mod anthropic;
 pub mod gemini;
+pub mod ollama;
 pub mod openai_chat;
 
 use bytes::{Bytes, BytesMut};
@@ -16,7 +17,8 @@ use crate::{
 };
 
 /// Every dialect. A new one is a folder and a line here.
-pub const DIALECTS: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini];
+pub const DIALECTS: &[&dyn Dialect] =
+    &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini, &ollama::Ollama, &ollama::OllamaGenerate];
 
 /// The dialect that configuration calls `name` for requests of `route_type`.
 pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {
