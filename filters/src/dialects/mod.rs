@@ -4,6 +4,7 @@
 //! edited in place, so that traffic between two speakers of it passes untouched. No file here names two dialects.
 
 pub mod anthropic;
+pub mod cohere;
 pub mod gemini;
 pub mod ollama;
 pub mod openai_chat;
