@@ -18,8 +18,14 @@ use crate::{
 };
 
 /// Every dialect. A new one is a folder and a line here.
-pub const DIALECTS: &[&dyn Dialect] =
-    &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini, &ollama::Ollama, &ollama::OllamaGenerate];
+pub const DIALECTS: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiChat,
+    &anthropic::Anthropic,
+    &gemini::Gemini,
+    &cohere::Cohere,
+    &ollama::Ollama,
+    &ollama::OllamaGenerate,
+];
 
 /// The dialect that configuration calls `name` for requests of `route_type`.
 pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {
