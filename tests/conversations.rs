@@ -266,6 +266,10 @@ fn gist(request: &Request) -> Vec<String> {
                     let seen = text.contains("seen") || json.contains("seen");
                     gist.push(format!("result of {at:?}: {seen}"));
                 }
+                // What is said before a call is a plan on some wires, and read again as thinking.
+                PartContent::Reasoning(Reasoning { text: Some(text), .. }) if !text.starts_with("I think") => {
+                    gist.push(format!("{:?}: {text}", turn.role));
+                }
                 _ => {}
             }
         }

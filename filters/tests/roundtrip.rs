@@ -14,7 +14,7 @@ use lockgate_filters::{
     },
     seal::Sealer,
 };
-use meaning::{Fact, meaning};
+use meaning::{Fact, join_texts, meaning};
 use proptest::prelude::*;
 
 const MODELS: &[&str] = &[
@@ -184,6 +184,7 @@ fn there_and_back(request: &Request, to: &dyn Upstream, model: &str) -> Result<(
             facts.retain(|fact| !fact.is_of_emulated_format());
         }
     }
+    let (before, after) = (join_texts(before), join_texts(after));
     // A wire that must have a limit gets one; a format that is asked for in words stands in the instructions.
     let told = lost.iter().any(|(field, _)| *field == Field::ResponseFormat);
     let may_be_added = |fact: &Fact| {

@@ -143,6 +143,10 @@ fn dialect_of(path: &str, headers: &HeaderMap) -> &'static dyn Dialect {
         "anthropic"
     } else if path.starts_with("/v1beta") || path.starts_with("/v1alpha") {
         "gemini"
+    } else if path.starts_with("/api/") {
+        "ollama"
+    } else if path.starts_with("/v2/") {
+        "cohere"
     } else {
         "openai"
     };

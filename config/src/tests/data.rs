@@ -40,7 +40,7 @@ fn each_dialect_has_an_entry_of_its_name_and_a_simulator() {
     let config = loaded("", &MapEnv::new());
     let sim = config.provider("sim").expect("the simulator is always on");
     let dialects: Vec<_> = sim.faces.iter().map(|face| face.dialect.as_str()).collect();
-    assert_eq!(dialects, ["openai", "anthropic", "gemini"]);
+    assert!(DIALECTS.iter().all(|dialect| dialects.contains(dialect)), "`sim` speaks them all: {dialects:?}");
     let gemini = config.provider("sim-gemini").expect("there is one for each dialect");
     assert!(gemini.faces.iter().all(|face| face.dialect == "gemini"), "it speaks nothing else");
 }
@@ -63,13 +63,28 @@ fn gemini_streams_at_a_path_of_its_own() {
 }
 
 #[test]
-fn the_built_in_routes_serve_three_dialects() {
+fn a_server_of_ollamas_dialect_is_spoken_to_in_it_alone() {
+    let text = "providers: { house: { dialect: ollama, base_url: \"http://10.0.0.5:11434\" } }";
+    let config = loaded(text, &MapEnv::new());
+    let house = config.provider("house").expect("it is configured");
+    let faces: Vec<_> = house.faces.iter().map(|face| (face.dialect.as_str(), face.path.as_str())).collect();
+    assert_eq!(faces, [("ollama", "/api/chat"), ("ollama", "/api/generate")]);
+    assert_eq!(house.key_missing, None, "such a server needs no key");
+}
+
+#[test]
+fn the_built_in_routes_serve_every_dialect() {
     let config = loaded("", &MapEnv::new());
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
     assert_eq!(route("/v1/chat/completions").dialects, ["openai"]);
     assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
     assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
     assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
+    assert_eq!(
+        (route("/v2/chat").dialects.clone(), route("/api/chat").dialects.clone()),
+        (vec!["cohere".to_owned()], vec!["ollama".to_owned()])
+    );
+    assert_eq!(route("/api/generate").route_type, "llm/v1/completions");
     assert!(route("/v1/models/{id}").dialects.is_empty());
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
     assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");

@@ -4,8 +4,10 @@
 //! edited in place, so that traffic between two speakers of it passes untouched. No file here names two dialects.
 
 pub mod anthropic;
+pub mod cohere;
 pub mod counting;
 pub mod gemini;
+pub mod ollama;
 pub mod openai_chat;
 
 use bytes::{Bytes, BytesMut};
@@ -18,7 +20,14 @@ use crate::{
 };
 
 /// Every dialect. A new one is a folder and a line here.
-pub const DIALECTS: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini];
+pub const DIALECTS: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiChat,
+    &anthropic::Anthropic,
+    &gemini::Gemini,
+    &cohere::Cohere,
+    &ollama::Ollama,
+    &ollama::OllamaGenerate,
+];
 
 /// Every dialect that counts tokens. A new one is a file in its dialect's folder and a line here.
 pub const COUNTERS: &[&dyn Upstream] = &[&Counting(anthropic::CountTokens), &Counting(gemini::CountTokens)];

@@ -15,7 +15,8 @@ use crate::model::{PartKey, Str};
 /// What a dialect's events may differ in, besides the text and the blanks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Varying {
-    /// Members behind the text whose string means nothing, as they are written up to the string's opening quote.
+    /// Members whose string means nothing (padding, times), as they are written up to the string's opening quote: any
+    /// behind the text, and one before it.
     pub(crate) strings: &'static [&'static str],
     /// What stands before counts behind the text, up to and with the colon. The decoder reads them from the event.
     pub(crate) numbers: &'static [&'static str],
@@ -29,8 +30,10 @@ const UNESCAPED_BYTES: usize = 4096;
 pub(crate) struct Template {
     /// The part that the text is for; `None` if nothing was learnt.
     part: Option<PartKey>,
-    /// From the start of the event to the text's opening quote, inclusive.
+    /// From the start of the event to the text's opening quote, inclusive, without the inside of a string that varies.
     head: Vec<u8>,
+    /// Where in `head` that string's inside was; its end if there is none.
+    lead: usize,
     /// What follows the text's closing quote.
     tail: Vec<u8>,
     /// The stretches of `tail` that must recur; behind each stands something that varies, or the event's end.
@@ -75,6 +78,11 @@ impl Template {
         self.part = Some(part);
         self.head.clear();
         self.head.extend_from_slice(head);
+        self.lead = self.head.len();
+        if let Some((lead, length)) = varying.strings.iter().find_map(|name| lead_of(head, name)) {
+            self.head.drain(lead..lead + length);
+            self.lead = lead;
+        }
         self.tail.clear();
         self.tail.extend_from_slice(tail);
         self.stretches.clear();
@@ -89,13 +97,14 @@ impl Template {
     /// The text of an event like the one that was learnt, and the part that it is for.
     pub(crate) fn text(&mut self, event: &Str) -> Option<(PartKey, Str)> {
         let part = self.part?;
-        let inside = event.as_bytes().strip_prefix(self.head.as_slice())?;
+        let inside = self.behind_head(event.as_bytes())?;
+        let start = event.len() - inside.len();
         let (length, escaped) = string_end(inside)?;
         // An empty text may mean something else: that a part has begun, for one.
         if length == 0 || !self.fits(inside.get(length + 1..)?) {
             return None;
         }
-        let text = event.get(self.head.len()..self.head.len() + length)?;
+        let text = event.get(start..start + length)?;
         if !escaped {
             return Some((part, event.slice_ref(text)));
         }
@@ -105,6 +114,18 @@ impl Template {
         self.unescaped.clear();
         unescape(text.as_bytes(), &mut self.unescaped)?;
         Some((part, Str::try_from(self.unescaped.split().freeze()).ok()?))
+    }
+
+    /// What follows the head in an event that begins like the one that was learnt.
+    fn behind_head<'e>(&self, event: &'e [u8]) -> Option<&'e [u8]> {
+        let (before, after) = self.head.split_at_checked(self.lead)?;
+        let rest = event.strip_prefix(before)?;
+        if after.is_empty() {
+            return Some(rest);
+        }
+        // One with an escape might not be valid, which the parser must say.
+        let (length, _) = string_end(rest).filter(|(_, escaped)| !escaped)?;
+        rest.get(length..)?.strip_prefix(after)
     }
 
     /// Whether `rest` is what may follow the text.
@@ -129,6 +150,13 @@ impl Template {
         }
         false
     }
+}
+
+/// Where in `head` the inside of the member `name`'s string is, and how long.
+fn lead_of(head: &[u8], name: &str) -> Option<(usize, usize)> {
+    let at = memmem::find(head, name.as_bytes())? + name.len();
+    let (length, escaped) = string_end(head.get(at..)?)?;
+    (!escaped).then_some((at, length))
 }
 
 /// Where the next hole of `tail` begins, what it is and how long.
@@ -259,7 +287,7 @@ mod tests {
 
     use super::*;
 
-    const VARYING: Varying = Varying { strings: &[r#""pad":""#], numbers: &[r#"Count":"#] };
+    const VARYING: Varying = Varying { strings: &[r#""pad":""#, r#""at":""#], numbers: &[r#"Count":"#] };
 
     /// A template learnt from an event whose text is `Hi`.
     fn learnt(event: &str) -> Template {
@@ -311,6 +339,17 @@ mod tests {
         assert_eq!(text(&mut template, "{}"), None);
         template.forget();
         assert_eq!(text(&mut template, &event("a", "abc", 7, "")), None, "all was forgotten");
+    }
+
+    #[test]
+    fn a_string_before_the_text_may_differ() {
+        let event = |at: &str, text: &str| format!(r#"{{"m":"m","at":"{at}","d":{{"text":"{text}"}},"done":false}}"#);
+        let mut template = learnt(&event("12:00", "Hi"));
+        assert_eq!(text(&mut template, &event("12:00:01", "there")).as_deref(), Some("there"));
+        assert_eq!(text(&mut template, &event("", "there")).as_deref(), Some("there"));
+        assert_eq!(text(&mut template, &event(r"12\u003a00", "there")), None, "it has an escape");
+        assert_eq!(text(&mut template, &event(r#"1","m":"2"#, "there")), None, "more stands between");
+        assert_eq!(text(&mut template, &event("1", "there").replace("false", "true")), None, "the end differs");
     }
 
     proptest! {

@@ -39,6 +39,24 @@ impl Fact {
     }
 }
 
+/// Joins neighbouring texts of one speaker: where one ends is nobody's business.
+pub(crate) fn join_texts(facts: Vec<Fact>) -> Vec<Fact> {
+    let mut joined: Vec<Fact> = Vec::with_capacity(facts.len());
+    for fact in facts {
+        let speaker = |says: &str| says.split_once(" says ").map(|(who, said)| (who.to_owned(), said.to_owned()));
+        if fact.about == Field::Messages
+            && let Some(last) = joined.last_mut().filter(|last| last.about == Field::Messages)
+            && let (Some((before, _)), Some((who, said))) = (speaker(&last.says), speaker(&fact.says))
+            && before == who
+        {
+            last.says.push_str(&said);
+        } else {
+            joined.push(fact);
+        }
+    }
+    joined
+}
+
 /// Gives tools the names that they had before they were changed for the upstream.
 pub(crate) fn restore_names(request: &mut Request, renamed: &[(Str, Str)]) {
     let restore = |name: &mut Str| {
@@ -69,12 +87,16 @@ pub(crate) fn meaning(request: &Request) -> Vec<Fact> {
     for (about, says) in conversation(request) {
         fact(about, says);
     }
+    // A tool that may not be called need not be offered.
+    let may_call = !request.tools.is_empty() && request.tool_choice != ToolChoice::None;
     let mut tools: Vec<String> =
         request.tools.iter().map(|tool| format!("{tool:?}").replace("strict: Some(false)", "strict: None")).collect();
+    tools.retain(|_| may_call);
     tools.sort();
     fact(Field::Tools, tools.join(" "));
     // Who does not say leaves it to the model, which is what `auto` says.
     let choice = match &request.tool_choice {
+        _ if !may_call => ToolChoice::None,
         ToolChoice::Unset => ToolChoice::Auto,
         choice => choice.clone(),
     };
@@ -134,7 +156,7 @@ fn thinking(mode: ReasoningMode) -> &'static str {
     }
 }
 
-/// What was said, by whom, in order; neighbouring texts of one speaker are one.
+/// What was said, by whom, in order.
 fn conversation(request: &Request) -> Vec<(Field, String)> {
     let mut said: Vec<(Field, String)> = Vec::new();
     let mut calls: Vec<Str> = Vec::new();
@@ -151,7 +173,9 @@ fn conversation(request: &Request) -> Vec<(Field, String)> {
                 PartContent::ToolCall(call) => {
                     calls.push(call.id.clone());
                     let args: serde_json::Value = serde_json::from_str(&call.args).unwrap_or_default();
-                    (Field::ToolArguments, format!("call {} {args}", call.name))
+                    // The name of a tool that is no longer on offer stays as the upstream takes it: by its beginning.
+                    let name: String = call.name.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+                    (Field::ToolArguments, format!("call {name} {args}"))
                 }
                 PartContent::ToolResult(result) => {
                     let at = calls.iter().rposition(|id| *id == result.call);
@@ -160,14 +184,13 @@ fn conversation(request: &Request) -> Vec<(Field, String)> {
                     let says = json.filter(|_| text.is_empty()).unwrap_or(text);
                     (Field::ToolResult, format!("result of {at:?} failed {}: {says}", result.is_error))
                 }
+                // What is said before a call is a plan on some wires, and read again as thinking.
+                PartContent::Reasoning(reasoning) => {
+                    (Field::Messages, format!("{who} says {}", plain(reasoning.text.as_ref())))
+                }
                 other => (Field::Extra, format!("{other:?}")),
             };
-            match said.last_mut() {
-                Some((Field::Messages, last)) if about == Field::Messages && last.starts_with(who) => {
-                    last.push_str(says.strip_prefix(&format!("{who} says ")).unwrap_or(&says));
-                }
-                _ => said.push((about, says)),
-            }
+            said.push((about, says));
         }
     }
     said

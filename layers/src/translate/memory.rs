@@ -50,7 +50,7 @@ impl StateMemory {
     pub(super) fn recall(&self, tenant: &str, request: &Request) -> Option<Request> {
         let mut changed: Option<Request> = None;
         for (at, turn) in request.turns.iter().enumerate() {
-            if turn.role != Role::Assistant || turn.parts.iter().any(has_state) {
+            if turn.role != Role::Assistant {
                 continue;
             }
             let Some(parts) = self.completed(tenant, turn) else { continue };
@@ -64,27 +64,32 @@ impl StateMemory {
 
     /// The parts of a turn with what belongs to its calls.
     fn completed(&self, tenant: &str, turn: &Turn) -> Option<Vec<Part>> {
-        let mut parts = Vec::with_capacity(turn.parts.len() + 1);
-        let mut found = false;
+        let calls = turn.parts.iter().filter_map(|part| match &part.content {
+            PartContent::ToolCall(call) => Some((&call.id, self.get(tenant, &call.id)?)),
+            _ => None,
+        });
+        let kept: Vec<(&Str, Arc<Kept>)> = calls.collect();
+        if kept.is_empty() {
+            return None;
+        }
+        // It comes first in its turn, as the vendor said it; what the client shows of it is in there.
+        let thinking = kept.iter().flat_map(|(_, kept)| kept.thinking.iter().cloned());
+        let mut parts: Vec<Part> = thinking.collect();
+        let shown = parts.is_empty();
         for part in &turn.parts {
-            let kept = match &part.content {
-                PartContent::ToolCall(call) => self.get(tenant, &call.id),
-                _ => None,
-            };
             let mut part = part.clone();
-            if let Some(kept) = kept {
-                found = true;
-                // It comes first in its turn, as the vendor said it.
-                parts.splice(0..0, kept.thinking.iter().cloned());
-                part.opaque.clone_from(&kept.state);
+            match &part.content {
+                PartContent::Reasoning(_) if !shown => continue,
+                PartContent::ToolCall(call) => {
+                    if let Some((_, kept)) = kept.iter().find(|(id, kept)| **id == call.id && !kept.state.is_empty()) {
+                        part.opaque.clone_from(&kept.state);
+                    }
+                }
+                _ => {}
             }
             parts.push(part);
         }
-        if found {
-            // What the client shows of the thinking has no state, and is in what was kept.
-            parts.retain(|part| has_state(part) || !matches!(part.content, PartContent::Reasoning(_)));
-        }
-        found.then_some(parts)
+        Some(parts)
     }
 
     fn get(&self, tenant: &str, call: &Str) -> Option<Arc<Kept>> {
@@ -107,14 +112,6 @@ impl Kept {
             _ => 128,
         });
         thinking.sum::<usize>() + states(&self.state)
-    }
-}
-
-fn has_state(part: &Part) -> bool {
-    match &part.content {
-        PartContent::Reasoning(reasoning) => !reasoning.opaque.is_empty(),
-        PartContent::ToolCall(_) => !part.opaque.is_empty(),
-        _ => false,
     }
 }
 
@@ -281,7 +278,8 @@ mod tests {
         assert_eq!((reasoning.text.as_deref(), &*reasoning.opaque[0].data), (Some("Let me look."), "signed"));
         assert_eq!(&*called.opaque[0].data, "on the call");
         assert!(memory.recall("bob", &history()).is_none(), "another tenant has no such call");
-        assert!(memory.recall("ann", &request).is_none(), "what a client carries itself is left alone");
+        let again = memory.recall("ann", &request).expect("there is state to add");
+        assert_eq!(again.turns, request.turns, "it is added once");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct NativeBody {
     record: Arc<Record>,
     dialect: &'static dyn Dialect,
     form: StreamForm,
+    /// What was sent so far stops inside a line.
+    inside_line: bool,
 }
 
 impl NativeBody {
@@ -57,6 +59,7 @@ impl NativeBody {
             record: call.record.clone(),
             dialect: call.dialect,
             form: if spec.json_array { StreamForm::JsonArray } else { dialect.stream_form() },
+            inside_line: false,
         };
         for chunk in peeked {
             native.tap.feed(chunk, &mut native.out);
@@ -82,11 +85,19 @@ impl NativeBody {
             }
         });
         if let Some(reason) = reason.filter(|_| self.form != StreamForm::JsonArray) {
-            self.out.push(error_event(self.dialect, self.form, &self.record, reason));
+            let inside_line = self.stops_inside_line();
+            self.out.push(error_event(self.dialect, self.form, inside_line, &self.record, reason));
         }
     }
 
+    /// Whether what was sent and what is to be sent stops inside a line.
+    fn stops_inside_line(&self) -> bool {
+        let last = self.out.iter().rev().find_map(|piece| piece.last());
+        last.map_or(self.inside_line, |last| *last != b'\n')
+    }
+
     fn take(&mut self) -> Bytes {
+        self.inside_line = self.stops_inside_line();
         if self.out.len() == 1 {
             return self.out.pop().unwrap_or_default();
         }
@@ -152,7 +163,13 @@ impl Drop for NativeBody {
 }
 
 /// The client's own error event, for a stream of which the head is long gone.
-fn error_event(dialect: &'static dyn Dialect, form: StreamForm, record: &Record, error: ErrorInfo) -> Bytes {
+fn error_event(
+    dialect: &'static dyn Dialect,
+    form: StreamForm,
+    inside_line: bool,
+    record: &Record,
+    error: ErrorInfo,
+) -> Bytes {
     let mut encoder = dialect.stream_encoder(&Reply {
         model: Str::new(),
         id: record.id.clone(),
@@ -166,7 +183,8 @@ fn error_event(dialect: &'static dyn Dialect, form: StreamForm, record: &Record,
     // The upstream may have broken off inside an event: end it first.
     let mut out = BytesMut::from(match form {
         StreamForm::Sse => &b"\n\n"[..],
-        StreamForm::JsonLines => b"\n",
+        // An empty line is no JSON to a client that takes each for a value.
+        StreamForm::JsonLines if inside_line => b"\n",
         _ => b"",
     });
     encoder.encode(&Event::Error(Box::new(error)), &mut out);
