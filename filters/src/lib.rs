@@ -7,6 +7,7 @@
 //! - [`stream`]: what stands between a decoder and an encoder: putting interleaved parts in sequence, folding
 //!   events into a whole response and unfolding a whole response into events.
 //! - `conversation`: putting a conversation into the order that an upstream accepts.
+//! - `claude`: what Claude's models take, for the wire formats that reach them.
 //! - [`schema`]: fitting a JSON Schema to the subset that an upstream accepts.
 //! - [`alias`]: call ids and tool names that the target's character set allows.
 //! - [`seal`]: the signed envelope that carries one vendor's opaque state through another vendor's field.
@@ -15,6 +16,7 @@
 //! the same code runs in a proxy, in a fuzz target and in a benchmark.
 
 pub mod alias;
+mod claude;
 mod conversation;
 pub mod dialects;
 pub mod json;

@@ -11,7 +11,6 @@ mod blocks;
 mod error;
 mod finish;
 mod inspect;
-mod profile;
 mod request;
 mod response;
 mod stream;
