@@ -6,6 +6,7 @@
 //! - [`json`]: writing JSON straight into a buffer, and finding or replacing members without parsing the rest.
 //! - [`stream`]: what stands between a decoder and an encoder: putting interleaved parts in sequence, folding
 //!   events into a whole response and unfolding a whole response into events.
+//! - [`eventstream`]: the binary event framing of AWS.
 //! - `conversation`: putting a conversation into the order that an upstream accepts.
 //! - `claude`: what Claude's models take, for the wire formats that reach them.
 //! - [`schema`]: fitting a JSON Schema to the subset that an upstream accepts.
@@ -19,6 +20,7 @@ pub mod alias;
 mod claude;
 mod conversation;
 pub mod dialects;
+pub mod eventstream;
 pub mod json;
 pub mod model;
 pub mod schema;
