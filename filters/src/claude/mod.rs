@@ -7,4 +7,4 @@ mod profile;
 mod thinking;
 
 pub(crate) use profile::{Profile, Thinking};
-pub(crate) use thinking::{Obstacles, Plan, loop_lacks_thinking};
+pub(crate) use thinking::{Mode, Obstacles, Plan, loop_lacks_thinking};

@@ -4,6 +4,7 @@
 //! edited in place, so that traffic between two speakers of it passes untouched. No file here names two dialects.
 
 pub mod anthropic;
+pub mod bedrock_converse;
 pub mod gemini;
 pub mod openai_chat;
 
@@ -16,7 +17,8 @@ use crate::{
 };
 
 /// Every dialect. A new one is a folder and a line here.
-pub const DIALECTS: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini];
+pub const DIALECTS: &[&dyn Dialect] =
+    &[&openai_chat::OpenAiChat, &anthropic::Anthropic, &gemini::Gemini, &bedrock_converse::BedrockConverse];
 
 /// The dialect that configuration calls `name` for requests of `route_type`.
 pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {

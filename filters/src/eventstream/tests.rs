@@ -77,11 +77,8 @@ fn vectors_read_alike_byte_by_byte_and_two_in_a_chunk() {
 #[test]
 fn what_is_written_equals_the_vectors() {
     let mut out = BytesMut::new();
-    let event = [
-        (":event-type", "contentBlockDelta"),
-        (":content-type", "application/json"),
-        (":message-type", "event"),
-    ];
+    let event =
+        [(":event-type", "contentBlockDelta"), (":content-type", "application/json"), (":message-type", "event")];
     push_frame(&mut out, &event, |out| {
         out.extend_from_slice(br#"{"contentBlockIndex":0,"delta":{"text":"Hi"}}"#);
     });
