@@ -98,6 +98,8 @@ fn dialect_of(path: &str, headers: &http::HeaderMap) -> &'static dyn Dialect {
         "anthropic"
     } else if path.starts_with("/v1beta") || path.starts_with("/v1alpha") {
         "gemini"
+    } else if path.starts_with("/model/") {
+        "bedrock"
     } else {
         "openai"
     };

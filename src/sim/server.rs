@@ -171,16 +171,8 @@ async fn act(
     if let Some(lie) = behaviour.lie {
         return Ok(lied(dialect, lie, inspection.stream));
     }
-    let reply = Reply {
-        model: inspection.model.clone(),
-        id: Str::from_static("sim-1"),
-        created: 1_735_689_600,
-        form: inspection.stream.unwrap_or(StreamForm::Sse),
-        include_usage: inspection.include_usage,
-        show_reasoning: true,
-        input_estimate: 1,
-        sealer: Sealer::new(b"sim"),
-    };
+    let reply =
+        Reply { model: inspection.model.clone(), include_usage: inspection.include_usage, ..reply(inspection.stream) };
     let steps = script::write(&request, &behaviour, family, Str::from_static("sim-1"));
     Ok(match inspection.stream {
         Some(form) => streamed(dialect, form, &reply, steps, &behaviour),
@@ -188,8 +180,27 @@ async fn act(
     })
 }
 
+/// How answers are written.
+fn reply(stream: Option<StreamForm>) -> Reply {
+    Reply {
+        model: Str::new(),
+        id: Str::from_static("sim-1"),
+        created: 1_735_689_600,
+        form: stream.unwrap_or(StreamForm::Sse),
+        include_usage: false,
+        show_reasoning: true,
+        input_estimate: 1,
+        sealer: Sealer::new(b"sim"),
+    }
+}
+
 fn refuse(dialect: &dyn Dialect, error: &ErrorInfo) -> Response<Body> {
     let mut rsp = json(dialect.encode_error(error, "sim-1"));
+    for (name, value) in dialect.error_headers(error) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            rsp.headers_mut().insert(name, value);
+        }
+    }
     let status = error.upstream_status.unwrap_or_else(|| dialect.error_status(error));
     *rsp.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(seconds) = error.retry_after {
@@ -216,6 +227,11 @@ fn lied(dialect: &'static dyn Dialect, lie: Lie, stream: Option<StreamForm>) -> 
         Lie::Garbage => typed(Body::full(&b"data: {\"half\": \n\n{{{ garbage"[..]), kind),
         Lie::Error => {
             let error = ErrorInfo::new(ErrorClass::Upstream, "sim: an error under status 200, as asked");
+            if stream == Some(StreamForm::EventStream) {
+                let mut event = BytesMut::new();
+                dialect.stream_encoder(&reply(stream)).encode(&Event::Error(Box::new(error)), &mut event);
+                return typed(Body::full(event.freeze()), kind);
+            }
             let body = dialect.encode_error(&error, "sim-1");
             if stream == Some(StreamForm::Sse) {
                 let mut event = BytesMut::from(&b"event: error\ndata: "[..]);

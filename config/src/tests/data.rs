@@ -40,7 +40,7 @@ fn each_dialect_has_an_entry_of_its_name_and_a_simulator() {
     let config = loaded("", &MapEnv::new());
     let sim = config.provider("sim").expect("the simulator is always on");
     let dialects: Vec<_> = sim.faces.iter().map(|face| face.dialect.as_str()).collect();
-    assert_eq!(dialects, ["openai", "anthropic", "gemini"]);
+    assert_eq!(dialects, ["openai", "anthropic", "gemini", "bedrock"]);
     assert!(config.provider("sim-gemini").is_some_and(|provider| provider.faces.len() == 1));
 }
 
@@ -62,13 +62,27 @@ fn gemini_streams_at_a_path_of_its_own() {
 }
 
 #[test]
-fn the_built_in_routes_serve_three_dialects() {
+fn bedrock_streams_at_a_path_of_its_own() {
+    let env = MapEnv::new()
+        .with_var("AWS_BEARER_TOKEN_BEDROCK", "key")
+        .with_var("BEDROCK_BASE_URL", "https://bedrock-runtime.eu-central-1.amazonaws.com");
+    let config = loaded("", &env);
+    let provider = config.provider("bedrock").expect("its key is set");
+    assert_eq!(provider.base_url.authority, "bedrock-runtime.eu-central-1.amazonaws.com");
+    let face = provider.face("bedrock").expect("it speaks its own");
+    assert_eq!(face.path, "/model/{model}/converse");
+    assert_eq!(face.stream_path.as_deref(), Some("/model/{model}/converse-stream"));
+}
+
+#[test]
+fn the_built_in_routes_serve_every_dialect() {
     let config = loaded("", &MapEnv::new());
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
     assert_eq!(route("/v1/chat/completions").dialects, ["openai"]);
     assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
     assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
     assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
+    assert_eq!(route("/model/{model}/converse-stream").dialects, ["bedrock"]);
     assert_eq!(route("/v1/models/{id}").dialects.is_empty(), true);
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
     assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");

@@ -164,7 +164,7 @@ fn providers() {
     one("providers: {x: {dialect: openai}}\n", "1:13 /providers/x: missing key `base_url`");
     one(
         "providers: {x: {base_url: http://h}}\n",
-        "1:13 /providers/x: missing key `dialect`, expected `openai`, `anthropic` or `gemini`",
+        "1:13 /providers/x: missing key `dialect`, expected `openai`, `anthropic`, `gemini` or `bedrock`",
     );
     one(
         "providers: {x: {dialect: opeanai, base_url: http://h}}\n",
