@@ -62,6 +62,8 @@ impl RouteError {
             "for Anthropic messages, use `POST /v1/messages`"
         } else if path.contains("generateContent") || path.contains("GenerateContent") || path.starts_with("/v1beta") {
             "for Gemini, use `POST /v1beta/models/{model}:generateContent`"
+        } else if path.starts_with("/model/") {
+            "for Bedrock, use `POST /model/{model}/converse`, with the model percent-encoded"
         } else {
             "chat is at `/v1/chat/completions`, `/v1/messages` and `/v1beta/models/{model}:generateContent`, a \
              provider's own API at `/p/{provider}/...`"

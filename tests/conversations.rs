@@ -191,12 +191,16 @@ async fn server(dialect: &'static dyn Speaker, read: Arc<Mutex<Vec<Request>>>) -
 const ENVELOPE: &str = "TEcx";
 const HIDDEN: &str = "AAcx";
 
-fn hide(body: &[u8]) -> Vec<u8> {
-    let mut body = body.to_vec();
-    while let Some(at) = body.windows(ENVELOPE.len()).position(|window| window == ENVELOPE.as_bytes()) {
-        body[at..at + HIDDEN.len()].copy_from_slice(HIDDEN.as_bytes());
+fn hide(parts: &mut [Part]) {
+    for part in parts {
+        let thought = match &mut part.content {
+            PartContent::Reasoning(reasoning) => reasoning.opaque.as_mut_slice(),
+            _ => &mut [],
+        };
+        for state in thought.iter_mut().chain(&mut part.opaque) {
+            state.data = Str::from(state.data.replacen(ENVELOPE, HIDDEN, 1));
+        }
     }
-    body
 }
 
 /// One request of a client of `dialect`, and the answer as the client reads it.
@@ -218,14 +222,15 @@ async fn ask(gateway: &Gateway, dialect: &'static dyn Speaker, model: &str, requ
     let answer = gateway.ask(&ask).await;
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     assert_eq!(answer.status(), 200, "{} of {model}: {text}\n{body}", dialect.name());
-    let hidden = Bytes::from(hide(&answer.body));
     let response = if streamed {
-        fold(dialect, &hidden)
+        fold(dialect, &answer.body)
     } else {
-        dialect.decode_response(&hidden).unwrap_or_else(|error| panic!("{}: {error}: {text}", dialect.name()))
+        dialect.decode_response(&answer.body).unwrap_or_else(|error| panic!("{}: {error}: {text}", dialect.name()))
     };
     let candidate = response.candidates.into_iter().next().unwrap_or_else(|| panic!("there is no answer: {text}"));
-    candidate.parts
+    let mut parts = candidate.parts;
+    hide(&mut parts);
+    parts
 }
 
 fn fold(dialect: &dyn Speaker, body: &Bytes) -> Response {

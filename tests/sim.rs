@@ -12,7 +12,7 @@ async fn gateway() -> Gateway {
 }
 
 /// The providers that reach the simulator: one that speaks the client's dialect, and one for each dialect.
-const PROVIDERS: &[&str] = &["sim", "sim-openai", "sim-anthropic", "sim-gemini"];
+const PROVIDERS: &[&str] = &["sim", "sim-openai", "sim-anthropic", "sim-gemini", "sim-bedrock"];
 
 fn cases() -> impl Iterator<Item = (Face, &'static str)> {
     Face::ALL.iter().flat_map(|face| PROVIDERS.iter().map(|provider| (*face, *provider)))

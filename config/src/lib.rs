@@ -42,7 +42,7 @@ pub use self::types::{
 };
 
 /// Names of the dialects that `dialect` may have.
-pub const DIALECTS: &[&str] = &["openai", "anthropic", "gemini", "cohere", "ollama"];
+pub const DIALECTS: &[&str] = &["openai", "anthropic", "gemini", "bedrock", "cohere", "ollama"];
 
 /// Dialects that only clients speak: a route may have one, a provider may not.
 pub const CLIENT_DIALECTS: &[&str] = &[];

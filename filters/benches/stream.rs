@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use criterion::Criterion;
 use lockgate_filters::{
     dialects::{Dialect, Reply, StreamDecoder, StreamForm, TapSpec, Upstream, find},
+    eventstream::{FrameReader, push_frame},
     model::{Event, Str},
     seal::Sealer,
     sse::SseReader,
@@ -27,14 +28,27 @@ struct Voice {
 
 impl Voice {
     fn delta(&self, text: &str) -> Bytes {
-        Bytes::from(format!("{}{text}{}", self.delta.0, self.delta.1))
+        let payload = format!("{}{text}{}", self.delta.0, self.delta.1);
+        if !self.is_framed() {
+            return Bytes::from(payload);
+        }
+        let headers =
+            [(":event-type", "contentBlockDelta"), (":content-type", "application/json"), (":message-type", "event")];
+        let mut out = BytesMut::new();
+        push_frame(&mut out, &headers, |out| out.extend_from_slice(payload.as_bytes()));
+        out.freeze()
+    }
+
+    /// Whether its events are binary frames.
+    fn is_framed(&self) -> bool {
+        self.dialect.stream_form() == StreamForm::EventStream
     }
 }
 
-fn voices() -> [Voice; 3] {
+fn voices() -> Vec<Voice> {
     let dialect =
         |name: &str| find(name, "llm/v1/chat").and_then(Dialect::upstream).expect("the table has the dialect");
-    [
+    vec![
         Voice {
             dialect: dialect("openai"),
             opening: "",
@@ -68,6 +82,11 @@ fn voices() -> [Voice; 3] {
                  \"tokenCount\": 8}]},\"modelVersion\": \"gemini-3-flash\",\"responseId\": \"abc\"}\r\n\r\n",
             ),
         },
+        Voice {
+            dialect: dialect("bedrock"),
+            opening: "",
+            delta: ("{\"contentBlockIndex\":0,\"delta\":{\"text\":\"", "\"},\"p\":\"abcdefghijklmnopqrst\"}"),
+        },
     ]
 }
 
@@ -97,6 +116,16 @@ fn bench_without_allocations(criterion: &mut Criterion, name: &str, run: impl Fn
 fn framing(criterion: &mut Criterion) {
     for voice in voices() {
         let chunk = voice.delta(" gateway");
+        if voice.is_framed() {
+            let mut reader = FrameReader::default();
+            bench_without_allocations(criterion, &format!("frames/{}", voice.dialect.name()), || {
+                reader.feed(chunk.clone()).expect("the chunk is short");
+                while let Some(frame) = reader.next_frame().expect("the frame is good") {
+                    std::hint::black_box(&frame);
+                }
+            });
+            continue;
+        }
         let mut reader = SseReader::default();
         bench_without_allocations(criterion, &format!("sse/{}", voice.dialect.name()), || {
             reader.feed(chunk.clone()).expect("the chunk is short");

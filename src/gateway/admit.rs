@@ -147,6 +147,8 @@ fn dialect_of(path: &str, headers: &HeaderMap) -> &'static dyn Dialect {
         "ollama"
     } else if path.starts_with("/v2/") {
         "cohere"
+    } else if path.starts_with("/model/") {
+        "bedrock"
     } else {
         "openai"
     };

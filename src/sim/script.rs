@@ -142,7 +142,7 @@ impl Writer<'_> {
         }
         let kind = match family {
             Family::Gemini => OpaqueKind::ThoughtSignature,
-            Family::Anthropic => OpaqueKind::Signature,
+            Family::Anthropic | Family::Bedrock => OpaqueKind::Signature,
             _ => OpaqueKind::Encrypted,
         };
         let data = Str::from_static("c2ltLXNpZ25hdHVyZS1vZi10aGlzLXRob3VnaHQ=");

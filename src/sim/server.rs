@@ -174,16 +174,8 @@ async fn act(
     if let Some(lie) = behaviour.lie {
         return Ok(lied(dialect, lie, inspection.stream));
     }
-    let reply = Reply {
-        model: inspection.model.clone(),
-        id: Str::from_static("sim-1"),
-        created: 1_735_689_600,
-        form: inspection.stream.unwrap_or(StreamForm::Sse),
-        include_usage: inspection.include_usage,
-        show_reasoning: true,
-        input_estimate: 1,
-        sealer: Sealer::new(b"sim"),
-    };
+    let reply =
+        Reply { model: inspection.model.clone(), include_usage: inspection.include_usage, ..reply(inspection.stream) };
     if dialect.operation() == Operation::Count {
         let counted = Answer { counted: Some(estimate::request(&request)), ..Answer::default() };
         return Ok(json(dialect.encode_response(&counted, &reply)));
@@ -195,8 +187,27 @@ async fn act(
     })
 }
 
+/// How answers are written.
+fn reply(stream: Option<StreamForm>) -> Reply {
+    Reply {
+        model: Str::new(),
+        id: Str::from_static("sim-1"),
+        created: 1_735_689_600,
+        form: stream.unwrap_or(StreamForm::Sse),
+        include_usage: false,
+        show_reasoning: true,
+        input_estimate: 1,
+        sealer: Sealer::new(b"sim"),
+    }
+}
+
 fn refuse(dialect: &dyn Dialect, error: &ErrorInfo) -> Response<Body> {
     let mut rsp = json(dialect.encode_error(error, "sim-1"));
+    for (name, value) in dialect.error_headers(error) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            rsp.headers_mut().insert(name, value);
+        }
+    }
     let status = error.upstream_status.unwrap_or_else(|| dialect.error_status(error));
     *rsp.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(seconds) = error.retry_after {
@@ -223,6 +234,11 @@ fn lied(dialect: &'static dyn Dialect, lie: Lie, stream: Option<StreamForm>) -> 
         Lie::Garbage => typed(Body::full(&b"data: {\"half\": \n\n{{{ garbage"[..]), kind),
         Lie::Error => {
             let error = ErrorInfo::new(ErrorClass::Upstream, "sim: an error under status 200, as asked");
+            if stream == Some(StreamForm::EventStream) {
+                let mut event = BytesMut::new();
+                dialect.stream_encoder(&reply(stream)).encode(&Event::Error(Box::new(error)), &mut event);
+                return typed(Body::full(event.freeze()), kind);
+            }
             let body = dialect.encode_error(&error, "sim-1");
             if stream == Some(StreamForm::Sse) {
                 let mut event = BytesMut::from(&b"event: error\ndata: "[..]);

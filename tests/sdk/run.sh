@@ -15,8 +15,9 @@ mkdir -p "$work"
 
 # Installs once for each state of the two lists.
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+    # Not by the script `pip`: it names the folder that it was made in, and a copied workspace has another.
     python3 -m venv "$venv" &&
-        "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" &&
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" &&
         cp "$here/requirements.txt" "$venv/installed.txt" || exit 2
 fi
 if ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed.json"; then
@@ -40,6 +41,7 @@ providers:
   up-openai: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, models: [listed]}
   up-anthropic: {dialect: anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-api-key}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
+  up-bedrock: {dialect: bedrock, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
 models:
   pool: {balance: failover, targets: [sim-openai/error=503, sim-anthropic/echo]}
 timeouts: {connect: 1s, first_event: 1s, between_events: 1s, total: 30s}
@@ -56,7 +58,7 @@ until "$venv/bin/python" -c "import urllib.request as u; u.urlopen('http://127.0
     sleep 0.1
 done
 
-export LOCKGATE_URL="http://127.0.0.1:$port" LOCKGATE_KEY=sk-test LOCKGATE_UPSTREAM_PORT="$upstream_port"
+export LOCKGATE_BIN="$bin" LOCKGATE_URL="http://127.0.0.1:$port" LOCKGATE_KEY=sk-test LOCKGATE_UPSTREAM_PORT="$upstream_port"
 failed=0
 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$here/python" "$@" || failed=1
 if ! (cd "$here" && node --test --test-concurrency=1 --test-reporter=spec node/*.test.mjs) >"$work/node.log" 2>&1; then

@@ -20,7 +20,7 @@ pub(crate) struct RawProvider {
     pub(crate) kind: Option<Kind>,
     /// Scheme, host and fixed path prefix; may end in `/v1`, which then counts once.
     pub(crate) base_url: Option<String>,
-    /// Dialect of the `chat` path: `openai`, `anthropic`, `gemini`, `cohere` or `ollama`.
+    /// Dialect of the `chat` path: `openai`, `anthropic`, `gemini`, `bedrock`, `cohere` or `ollama`.
     pub(crate) dialect: Option<String>,
     /// How a request shows its key: `none`, `{header: name, scheme: Bearer}` or `{query: name}`.
     pub(crate) auth: Option<RawAuth>,

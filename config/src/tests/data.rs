@@ -73,6 +73,19 @@ fn a_server_of_ollamas_dialect_is_spoken_to_in_it_alone() {
 }
 
 #[test]
+fn bedrock_streams_at_a_path_of_its_own() {
+    let env = MapEnv::new()
+        .with_var("AWS_BEARER_TOKEN_BEDROCK", "key")
+        .with_var("BEDROCK_BASE_URL", "https://bedrock-runtime.eu-central-1.amazonaws.com");
+    let config = loaded("", &env);
+    let provider = config.provider("bedrock").expect("its key is set");
+    assert_eq!(provider.base_url.authority, "bedrock-runtime.eu-central-1.amazonaws.com");
+    let face = provider.face("bedrock").expect("it speaks its own");
+    assert_eq!(face.path, "/model/{model}/converse");
+    assert_eq!(face.stream_path.as_deref(), Some("/model/{model}/converse-stream"));
+}
+
+#[test]
 fn the_built_in_routes_serve_every_dialect() {
     let config = loaded("", &MapEnv::new());
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
@@ -86,6 +99,7 @@ fn the_built_in_routes_serve_every_dialect() {
     );
     assert_eq!(route("/api/generate").route_type, "llm/v1/completions");
     assert!(route("/v1/models/{id}").dialects.is_empty());
+    assert_eq!(route("/model/{model}/converse-stream").dialects, ["bedrock"]);
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
     assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");
     assert!(config.routes.iter().all(|route| route.builtin));

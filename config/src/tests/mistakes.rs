@@ -208,7 +208,7 @@ fn providers() {
     one("providers: {x: {dialect: openai}}\n", "1:13 /providers/x: missing key `base_url`");
     one(
         "providers: {x: {base_url: http://h}}\n",
-        "1:13 /providers/x: missing key `dialect`, expected `openai`, `anthropic`, `gemini`, `cohere` or `ollama`",
+        "1:13 /providers/x: missing key `dialect`, expected `openai`, `anthropic`, `gemini`, `bedrock`, `cohere` or `ollama`",
     );
     one(
         "providers: {x: {dialect: opeanai, base_url: http://h}}\n",

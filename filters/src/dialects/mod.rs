@@ -4,6 +4,7 @@
 //! edited in place, so that traffic between two speakers of it passes untouched. No file here names two dialects.
 
 pub mod anthropic;
+pub mod bedrock_converse;
 pub mod cohere;
 pub mod counting;
 pub mod gemini;
@@ -24,6 +25,7 @@ pub const DIALECTS: &[&dyn Dialect] = &[
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &gemini::Gemini,
+    &bedrock_converse::BedrockConverse,
     &cohere::Cohere,
     &ollama::Ollama,
     &ollama::OllamaGenerate,

@@ -3,7 +3,9 @@
 import json
 import os
 import urllib.request
+from urllib.parse import quote
 
+import bedrock
 import pytest
 from clients import CLIENTS
 from replay import CORPUS, Upstream
@@ -78,7 +80,12 @@ def post(gateway):
 
     def send(dialect, model, body, stream):
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        path = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages", "gemini": f"/v1beta/models/{model}:{verb}"}[dialect]
+        path = {
+            "openai": "/v1/chat/completions",
+            "anthropic": "/v1/messages",
+            "gemini": f"/v1beta/models/{model}:{verb}",
+            "bedrock": f"/model/{quote(model, safe='')}/{bedrock.VERB[stream]}",
+        }[dialect]
         headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "anthropic-version": "2023-06-01"}
         if dialect != "anthropic":
             del headers["anthropic-version"]

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import bedrock
 from model import Usage
 from replay import CORPUS, recorded
 
@@ -19,6 +20,7 @@ FOLDERS = {
     "openai-compat": ("openai", r"chat/completions"),
     "groq": ("openai", r"chat/completions"),
     "mistral": ("openai", r"chat/completions"),
+    "bedrock": ("bedrock", r"/converse(-stream)?$"),
 }
 
 
@@ -39,7 +41,8 @@ class Case:
 
     @property
     def stream(self):
-        return (self.path / "response.sse").exists() or "streamGenerateContent" in (self.meta["path"] or "")
+        framed = (self.path / "response.eventstream").exists()
+        return framed or (self.path / "response.sse").exists() or "streamGenerateContent" in (self.meta["path"] or "")
 
     @property
     def request(self):
@@ -52,6 +55,8 @@ class Case:
     def events(self):
         """The answer as a list of JSON values: the events of a stream, or the one body."""
         _, kind, body = recorded(self.path, self.stream)
+        if kind == bedrock.STREAM_TYPE:
+            return bedrock.events(body)
         if "event-stream" not in kind:
             return [json.loads(body)]
         lines = re.split(r"\r\n|\n|\r", body.decode())
@@ -81,7 +86,13 @@ def cases():
 
 
 def meaning(case):
-    return {"openai": openai_meaning, "anthropic": anthropic_meaning, "gemini": gemini_meaning}[case.dialect](case.events())
+    readers = {"openai": openai_meaning, "anthropic": anthropic_meaning, "gemini": gemini_meaning, "bedrock": bedrock_meaning}
+    return readers[case.dialect](case.events())
+
+
+def bedrock_meaning(events):
+    framed = isinstance(events[0], tuple)
+    return bedrock.meaning(events if framed else events[0], Meaning())
 
 
 def openai_meaning(events):

@@ -1,4 +1,4 @@
-"""A scripted upstream of all three dialects, on asyncio alone: it replays the recorded corpus and keeps what it was sent.
+"""A scripted upstream of every dialect, on asyncio alone: it replays the recorded corpus and keeps what it was sent.
 
 The model's name is the script:
   FOLDER.CASE.whole      the recorded answer of LOCKGATE_CORPUS/FOLDER/CASE in one piece
@@ -22,6 +22,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
+
+import bedrock
 
 CORPUS = Path(os.environ.get("LOCKGATE_CORPUS") or Path(__file__).parents[4] / "shared" / "fixtures")
 # Small pieces are what the cut modes are for; several per event, but not one per byte.
@@ -89,6 +91,9 @@ async def read_request(reader):
     gemini = re.match(r"/v1beta/models/(.+):(streamG|g)enerateContent", path)
     if gemini:
         return Received("gemini", unquote(gemini[1]), gemini[2] == "streamG", path, headers, body)
+    converse = re.match(r"/model/(.+)/converse(-stream)?$", path)
+    if converse:
+        return Received("bedrock", unquote(converse[1]), converse[2] is not None, path, headers, body)
     dialect = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}.get(path.partition("?")[0], path)
     return Received(dialect, str(body.get("model")), bool(body.get("stream")), path, headers, body)
 
@@ -126,6 +131,8 @@ async def answer(request, reader, writer):
 def recorded(folder, stream):
     """Status, content type and body of a case. An array of Gemini's is served as the stream that it was."""
     meta = json.loads((folder / "meta.json").read_text())
+    if (folder / "response.eventstream").exists():
+        return meta["status"], bedrock.STREAM_TYPE, (folder / "response.eventstream").read_bytes()
     if (folder / "response.sse").exists():
         return meta["status"], meta["content_type"] or "text/event-stream", (folder / "response.sse").read_bytes()
     body = (folder / "response.json").read_bytes()
@@ -152,6 +159,8 @@ def canned(request, texts):
     unary, events = ANSWERS[request.dialect](texts)
     if not request.stream:
         return "application/json", [json.dumps(unary).encode()]
+    if request.dialect == "bedrock":
+        return bedrock.STREAM_TYPE, events
     return "text/event-stream", [event.encode() for event in events]
 
 
@@ -199,7 +208,7 @@ def gemini_answer(texts):
     return event("".join(texts), finishReason="STOP"), [data(e).replace("\n", "\r\n") for e in events]
 
 
-ANSWERS = {"openai": openai_answer, "anthropic": anthropic_answer, "gemini": gemini_answer}
+ANSWERS = {"openai": openai_answer, "anthropic": anthropic_answer, "gemini": gemini_answer, "bedrock": bedrock.answer}
 
 if __name__ == "__main__":
     try:

@@ -45,17 +45,18 @@ REASON = {
         "tool_use": "tools", "refusal": "filter", "pause_turn": "pause",
     },
     "gemini": {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "filter", "MODEL_ARMOR": "filter", "UNEXPECTED_TOOL_CALL": "bad_call"},
+    "bedrock": {"end_turn": "stop", "max_tokens": "length", "tool_use": "tools", "guardrail_intervened": "filter"},
 }  # fmt: skip
 WORDS = {
-    "stop": ("stop", "end_turn", "STOP"),
-    "stop_sequence": ("stop", "stop_sequence", "STOP"),
-    "length": ("length", "max_tokens", "MAX_TOKENS"),
-    "tools": ("tool_calls", "tool_use", "STOP"),
-    "filter": ("content_filter", "refusal", "SAFETY"),
-    "refusal": ("stop|content_filter", "refusal", "SAFETY"),
-    "pause": ("stop", "pause_turn", "STOP|OTHER"),
-    "bad_call": ("stop", "end_turn", "UNEXPECTED_TOOL_CALL"),
-    None: ("stop|tool_calls", "end_turn|tool_use", "STOP|OTHER"),
+    "stop": ("stop", "end_turn", "STOP", "end_turn"),
+    "stop_sequence": ("stop", "stop_sequence", "STOP", "stop_sequence"),
+    "length": ("length", "max_tokens", "MAX_TOKENS", "max_tokens"),
+    "tools": ("tool_calls", "tool_use", "STOP", "tool_use"),
+    "filter": ("content_filter", "refusal", "SAFETY", "content_filtered"),
+    "refusal": ("stop|content_filter", "refusal", "SAFETY", "end_turn|content_filtered"),
+    "pause": ("stop", "pause_turn", "STOP|OTHER", "end_turn"),
+    "bad_call": ("stop", "end_turn", "UNEXPECTED_TOOL_CALL", "malformed_tool_use"),
+    None: ("stop|tool_calls", "end_turn|tool_use", "STOP|OTHER", "end_turn|tool_use"),
 }
 # Statuses of the gateway for an upstream's, where they differ.
 STATUS = {401: {502}, 402: {502}, 403: {502}, 529: {503, 529}, 500: {500, 502}}
@@ -186,6 +187,8 @@ def is_usage(event):
 
 def native_request(case, mode, usage):
     model = f"up-{case.dialect}/{case.model(mode)}"
+    if case.dialect == "bedrock":
+        return model, {"messages": [{"role": "user", "content": [{"text": "Hello."}]}]}
     if case.dialect == "gemini":
         return model, {"contents": [{"role": "user", "parts": [{"text": "Hello."}]}]}
     options = {"stream_options": {"include_usage": True}} if usage and case.stream and case.dialect == "openai" else {}

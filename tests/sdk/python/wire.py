@@ -7,6 +7,7 @@ import json
 import types
 import typing
 
+import bedrock
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from google.genai import types as gemini
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
@@ -34,6 +35,8 @@ def errors(dialect, body):
             return misfits(known, MessageCreateParamsNonStreaming, "$") or anthropic_rules(body)
         case "gemini":
             return [e for name, value in body.items() for e in gemini_misfits(name, value)] or gemini_rules(body)
+        case "bedrock":
+            return bedrock.errors(body, stream=False)
 
 
 # === types ===

@@ -12,7 +12,6 @@ mod count;
 mod error;
 mod finish;
 mod inspect;
-mod profile;
 mod request;
 mod response;
 mod stream;

@@ -1,7 +1,8 @@
 """The official SDKs behind one face: `ask`, `stream`, `pieces`, `models`, and the classes of their errors."""
 
 from .anthropic_sdk import AnthropicClient
+from .bedrock_sdk import BedrockClient
 from .gemini_sdk import GeminiClient
 from .openai_sdk import OpenAiClient
 
-CLIENTS = {client.name: client for client in (OpenAiClient, AnthropicClient, GeminiClient)}
+CLIENTS = {client.name: client for client in (OpenAiClient, AnthropicClient, GeminiClient, BedrockClient)}

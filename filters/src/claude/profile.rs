@@ -1,34 +1,34 @@
-//! What is known of models, by the beginning of their id.
+//! What is known of models, by the beginning of their id, whatever the host and the wire format.
 //!
 //! Facts are from the vendor's model pages and from recorded refusals. A model that no row knows is taken for one of
 //! the newest generation.
 
 /// What a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Profile {
+pub(crate) struct Profile {
     /// Beginning of the ids, from `claude-` on.
     prefix: &'static str,
     /// Most output tokens.
-    pub(super) max_output: u64,
+    pub(crate) max_output: u64,
     /// How thinking is asked for.
-    pub(super) thinking: Thinking,
+    pub(crate) thinking: Thinking,
     /// How thinking is switched off.
-    pub(super) off: Off,
+    pub(crate) off: Off,
     /// Which sampling parameters are taken.
-    pub(super) sampling: SamplingRule,
+    pub(crate) sampling: SamplingRule,
     /// Whether structured output (`output_config.format`) and strict tools are taken.
-    pub(super) structured: bool,
+    pub(crate) structured: bool,
     /// Whether the conversation may end with words put into the model's mouth.
-    pub(super) prefill: bool,
+    pub(crate) prefill: bool,
     /// Whether system messages may stand in the middle.
-    pub(super) mid_system: bool,
+    pub(crate) mid_system: bool,
     /// Whether a tool may be forced.
-    pub(super) forced_tools: bool,
+    pub(crate) forced_tools: bool,
 }
 
 /// How thinking is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(crate) enum Thinking {
     /// The model does not think.
     None,
     /// With a token budget.
@@ -43,7 +43,7 @@ pub(super) enum Thinking {
 
 /// How thinking is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Off {
+pub(crate) enum Off {
     /// By saying nothing.
     Omit,
     /// With `{"type":"disabled"}`.
@@ -56,7 +56,7 @@ pub(super) enum Off {
 
 /// Which sampling parameters are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SamplingRule {
+pub(crate) enum SamplingRule {
     /// All.
     All,
     /// `temperature` or `top_p`, not both.
@@ -128,7 +128,7 @@ const DEFAULT_OUTPUT: u64 = 32_000;
 
 impl Profile {
     /// The profile of a model by any of its ids: `claude-…`, `anthropic/claude-…`, `us.anthropic.claude-…-v1:0`.
-    pub(super) fn of(model: &str) -> Self {
+    pub(crate) fn of(model: &str) -> Self {
         let id = model.to_ascii_lowercase().replace('.', "-");
         let id = id.find("claude-").and_then(|at| id.get(at..)).unwrap_or(&id);
         let found = PROFILES.iter().find(|profile| id.starts_with(profile.prefix));
@@ -136,17 +136,17 @@ impl Profile {
     }
 
     /// Whether a row knows the model, so that its limit can be relied on.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.prefix.len() > "claude-".len()
     }
 
     /// The output limit where the client sets none.
-    pub(super) fn default_output(&self) -> u64 {
+    pub(crate) fn default_output(&self) -> u64 {
         self.max_output.min(DEFAULT_OUTPUT)
     }
 
     /// Whether effort `xhigh` is taken.
-    pub(super) fn has_xhigh(&self) -> bool {
+    pub(crate) fn has_xhigh(&self) -> bool {
         self.thinking == Thinking::Adaptive
     }
 }

@@ -2,29 +2,30 @@
 
 use bytes::BytesMut;
 
-use super::super::{
-    profile::{Off, Profile, SamplingRule, Thinking},
-    wire::Writer,
+use super::profile::{Off, Profile, SamplingRule, Thinking};
+use crate::{
+    conversation::{Message, Piece},
+    json::Writer,
+    model::{Display, Effort, Field, Losses, PartContent, ReasoningMode, Request},
 };
-use crate::model::{Display, Effort, Field, Losses, ReasoningMode, Request};
 
 /// The least budget that the vendor takes.
 const MIN_BUDGET: u64 = 1024;
 
 /// What is sent of thinking and of the limit that it shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// `max_tokens`.
-    pub(super) max_tokens: u64,
+    pub(crate) max_tokens: u64,
     /// `thinking`, if it is sent.
-    pub(super) mode: Option<Mode>,
+    pub(crate) mode: Option<Mode>,
     /// `output_config.effort`, if it is sent.
-    pub(super) effort: Option<Effort>,
+    pub(crate) effort: Option<Effort>,
 }
 
 /// `thinking.type`, with its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     Disabled,
     BetweenTools,
     Budget(u64),
@@ -33,16 +34,16 @@ pub(super) enum Mode {
 
 /// What in the rest of the request forbids thinking.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Obstacles {
+pub(crate) struct Obstacles {
     /// A tool is forced, which the client can observe, while less thinking it can not.
-    pub(super) forced_tool: bool,
+    pub(crate) forced_tool: bool,
     /// The running tool loop lacks its thinking.
-    pub(super) broken_loop: bool,
+    pub(crate) broken_loop: bool,
 }
 
 impl Plan {
     /// Plans for a request.
-    pub(super) fn new(request: &Request, profile: &Profile, obstacles: Obstacles, losses: &mut Losses) -> Self {
+    pub(crate) fn new(request: &Request, profile: &Profile, obstacles: Obstacles, losses: &mut Losses) -> Self {
         let wanted = request.limits.max_output;
         let mut max_tokens = wanted.unwrap_or_else(|| profile.default_output());
         if profile.is_known() && max_tokens > profile.max_output {
@@ -68,7 +69,7 @@ impl Plan {
     }
 
     /// Whether the model will think because this plan asks for it.
-    pub(super) fn thinks(&self) -> bool {
+    pub(crate) fn thinks(&self) -> bool {
         matches!(self.mode, Some(Mode::Budget(_) | Mode::Adaptive))
     }
 
@@ -158,7 +159,7 @@ impl Plan {
     }
 
     /// Writes `thinking`.
-    pub(super) fn push_thinking(&self, body: &mut Writer<'_>, request: &Request, losses: &mut Losses) {
+    pub(crate) fn push_thinking(&self, body: &mut Writer<'_>, request: &Request, losses: &mut Losses) {
         let Some(mode) = self.mode else { return };
         let display = request.reasoning.display.filter(|_| self.thinks());
         let out: &mut BytesMut = body.member("thinking");
@@ -184,17 +185,12 @@ impl Plan {
         object.end();
     }
 
-    /// Writes the sampling parameters that may go along.
-    pub(super) fn push_sampling(
-        &self,
-        body: &mut Writer<'_>,
-        request: &Request,
-        profile: &Profile,
-        losses: &mut Losses,
-    ) {
+    /// The sampling parameters that may go along.
+    pub(crate) fn sampling(&self, request: &Request, profile: &Profile, losses: &mut Losses) -> Drawn {
         let sampling = &request.sampling;
         let none = profile.sampling == SamplingRule::None;
         let default = |value: f64| (value - 1.0).abs() < f64::EPSILON;
+        let mut drawn = Drawn::default();
         if let Some(temperature) = sampling.temperature {
             let allowed = temperature.clamp(0.0, 1.0);
             if (none || self.thinks()) && !default(temperature) {
@@ -203,7 +199,7 @@ impl Plan {
                 if !default(temperature) && allowed.to_bits() != temperature.to_bits() {
                     losses.approx(Field::Temperature);
                 }
-                body.f64("temperature", allowed);
+                drawn.temperature = Some(allowed);
             }
         }
         if let Some(top_p) = sampling.top_p {
@@ -213,17 +209,29 @@ impl Plan {
                     losses.drop(Field::TopP);
                 }
             } else {
-                body.f64("top_p", top_p);
+                drawn.top_p = Some(top_p);
             }
         }
         if let Some(top_k) = sampling.top_k {
             if none || self.thinks() {
                 losses.drop(Field::TopK);
             } else {
-                body.u64("top_k", u64::from(top_k));
+                drawn.top_k = Some(top_k);
             }
         }
+        drawn
     }
+}
+
+/// Sampling parameters as they are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Drawn {
+    /// Temperature, 0 to 1.
+    pub(crate) temperature: Option<f64>,
+    /// Nucleus mass, 0 to 1.
+    pub(crate) top_p: Option<f64>,
+    /// Candidates per step.
+    pub(crate) top_k: Option<u32>,
 }
 
 /// Whether thinking would go out with a budget: only then must a tool loop begin with its thinking.
@@ -233,4 +241,13 @@ fn has_budget(request: &Request, profile: &Profile) -> bool {
         Thinking::AdaptiveOrBudget => matches!(request.reasoning.mode, ReasoningMode::Budget(_)),
         Thinking::None | Thinking::Adaptive => false,
     }
+}
+
+/// Whether the turn in which tools are being called lacks the thinking that a thinking model must find at its
+/// beginning: it was made by another model, or its state was lost.
+pub(crate) fn loop_lacks_thinking(messages: &[Message<'_>]) -> bool {
+    let Some([assistant, user]) = messages.last_chunk::<2>() else { return false };
+    let in_loop = user.pieces.iter().any(|piece| piece.answers().is_some());
+    let first = assistant.pieces.first().and_then(Piece::part);
+    in_loop && !first.is_some_and(|part| matches!(part.content, PartContent::Reasoning(_)))
 }
