@@ -9,7 +9,6 @@
 
 mod answer;
 mod pointer;
-mod profile;
 mod reasoning;
 mod request;
 mod response;
@@ -27,7 +26,7 @@ use super::{
 use crate::{
     json::Splice,
     model::{ErrorInfo, Field, Media, MediaClass, Request, Response},
-    openai::{error, inspect, tap::StreamTap, usage},
+    openai::{error, inspect, profile, tap::StreamTap, usage},
 };
 
 /// The Chat Completions dialect.
