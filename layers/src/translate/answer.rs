@@ -181,14 +181,10 @@ impl Cross {
     ) -> Response<Body> {
         note_first(&self.attempt);
         let form = self.reply.form;
+        let restorer = self.restorer();
         let head = self.head(form.content_type());
-        let stream = CrossBody::new(CrossStream {
-            attempt: self.attempt,
-            upstream,
-            restorer: Restorer::new(&self.encoded),
-            reply: *self.reply,
-            peeked,
-        });
+        let stream =
+            CrossBody::new(CrossStream { attempt: self.attempt, upstream, restorer, reply: *self.reply, peeked });
         Response::from_parts(head, Body::stream(stream))
     }
 
@@ -233,8 +229,14 @@ impl Cross {
         }
     }
 
+    /// What undoes the changes that encoding the request made.
+    fn restorer(&self) -> Restorer {
+        let request = self.attempt.call.decoded();
+        request.map_or_else(|_| Restorer::default(), |request| Restorer::new(request, &self.encoded))
+    }
+
     fn encode(self, mut answer: Answer) -> Response<Body> {
-        Restorer::new(&self.encoded).response(&mut answer);
+        self.restorer().response(&mut answer);
         note_first(&self.attempt);
         self.attempt.call.record.note(|facts| {
             facts.usage = answer.usage;

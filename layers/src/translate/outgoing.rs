@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use lockgate_filters::{
-    dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
+    dialects::{self, Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
     json,
     model::{ErrorInfo, Field, Losses},
     seal::Sealer,
@@ -85,7 +85,7 @@ fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) 
 
 fn cross(call: &Call, face: &Face, speak: &DialectTarget<'_>, sealer: &Sealer) -> Result<(Bytes, Lane), AttemptError> {
     let decoded = call.decoded().map_err(|error| AttemptError::new(error.clone()))?;
-    let mut encoded = face.dialect.encode_request(decoded, speak).map_err(AttemptError::new)?;
+    let mut encoded = dialects::encode_request(face.dialect, decoded, speak).map_err(AttemptError::new)?;
     if call.strict && !encoded.losses.is_empty() {
         return Err(AttemptError::new(too_lossy(call.dialect, &encoded.losses)));
     }
