@@ -65,12 +65,13 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
 }
 
 /// Returns what every server of a dialect has in common: the way of its inventor, whose entry has the dialect's name.
+/// The inventor's other APIs are not among it: few servers have them, and one that has says so.
 pub(crate) fn of_dialect(dialect: &str) -> RawProvider {
     let Some(inventor) = entry(dialect) else { return RawProvider::default() };
     RawProvider {
         auth: inventor.auth.clone(),
         headers: inventor.headers.clone(),
-        paths: inventor.paths.clone(),
+        paths: inventor.paths.clone().map(|paths| RawPaths { responses: None, ..paths }),
         models: Some(RawModelNames::Known(Vec::new())),
         ..RawProvider::default()
     }

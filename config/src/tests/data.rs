@@ -39,9 +39,29 @@ fn each_dialect_has_an_entry_of_its_name_and_a_simulator() {
     }
     let config = loaded("", &MapEnv::new());
     let sim = config.provider("sim").expect("the simulator is always on");
-    let dialects: Vec<_> = sim.faces.iter().map(|face| face.dialect.as_str()).collect();
-    assert_eq!(dialects, ["openai", "anthropic", "gemini"]);
+    let faces: Vec<_> = sim.faces.iter().map(|face| (face.dialect.as_str(), face.route_type.as_str())).collect();
+    let expected = [
+        ("openai", "llm/v1/chat"),
+        ("openai", "llm/v1/responses"),
+        ("anthropic", "llm/v1/chat"),
+        ("gemini", "llm/v1/chat"),
+    ];
+    assert_eq!(faces, expected);
     assert!(config.provider("sim-gemini").is_some_and(|provider| provider.faces.len() == 1));
+}
+
+#[test]
+fn a_server_of_ones_own_has_an_api_beside_chat_only_if_it_says_so() {
+    let faces = |paths: &str| {
+        let text = format!("providers: {{house: {{dialect: openai, base_url: http://10.0.0.5{paths}}}}}");
+        let config = loaded(&text, &MapEnv::new());
+        let house = config.provider("house").expect("it is configured");
+        house.faces.iter().map(|face| (face.route_type.clone(), face.path.clone())).collect::<Vec<_>>()
+    };
+    let chat = ("llm/v1/chat".to_owned(), "/v1/chat/completions".to_owned());
+    assert_eq!(faces(""), [chat.clone()]);
+    let responses = ("llm/v1/responses".to_owned(), "/v1/responses".to_owned());
+    assert_eq!(faces(", paths: {responses: /v1/responses}"), [chat, responses]);
 }
 
 #[test]
@@ -62,11 +82,13 @@ fn gemini_streams_at_a_path_of_its_own() {
 }
 
 #[test]
-fn the_built_in_routes_serve_three_dialects() {
+fn the_built_in_routes_serve_every_dialect() {
     let config = loaded("", &MapEnv::new());
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
     assert_eq!(route("/v1/chat/completions").dialects, ["openai"]);
     assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
+    assert_eq!(route("/v1/responses").dialects, ["openai"]);
+    assert_eq!(route("/v1/responses").route_type, "llm/v1/responses");
     assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
     assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
     assert_eq!(route("/v1/models/{id}").dialects.is_empty(), true);

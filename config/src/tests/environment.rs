@@ -7,7 +7,7 @@ fn names(text: &str, env: &MapEnv) -> Vec<String> {
     loaded(text, env).providers.into_iter().map(|provider| provider.name).collect()
 }
 
-const SIMULATORS: [&str; 4] = ["sim", "sim-openai", "sim-anthropic", "sim-gemini"];
+const SIMULATORS: [&str; 5] = ["sim", "sim-openai", "sim-openai-responses", "sim-anthropic", "sim-gemini"];
 
 #[test]
 fn without_a_file_the_simulators_are_on() {
