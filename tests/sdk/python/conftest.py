@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from clients import CLIENTS
-from replay import CORPUS, Upstream
+from replay import CORPUS, PATHS, Upstream
 
 URL = os.environ.get("LOCKGATE_URL", "")
 KEY = os.environ.get("LOCKGATE_KEY", "sk-test")
@@ -78,7 +78,8 @@ def post(gateway):
 
     def send(dialect, model, body, stream):
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        path = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages", "gemini": f"/v1beta/models/{model}:{verb}"}[dialect]
+        paths = {own: path for path, own in PATHS.items()} | {"gemini": f"/v1beta/models/{model}:{verb}"}
+        path = paths[dialect]
         headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "anthropic-version": "2023-06-01"}
         if dialect != "anthropic":
             del headers["anthropic-version"]

@@ -30,8 +30,10 @@ pub(super) struct Content {
 }
 
 impl Content {
+    /// An empty part, with room for a short answer.
     pub(super) fn new(is_refusal: bool) -> Self {
-        Self { is_refusal, ..Self::default() }
+        const ROOM: usize = 1024;
+        Self { is_refusal, text: String::with_capacity(ROOM), ..Self::default() }
     }
 
     /// Takes a source of the text from `start` on, a position in bytes; gives the annotation.

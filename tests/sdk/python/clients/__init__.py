@@ -3,5 +3,6 @@
 from .anthropic_sdk import AnthropicClient
 from .gemini_sdk import GeminiClient
 from .openai_sdk import OpenAiClient
+from .responses_sdk import ResponsesClient
 
-CLIENTS = {client.name: client for client in (OpenAiClient, AnthropicClient, GeminiClient)}
+CLIENTS = {client.name: client for client in (OpenAiClient, AnthropicClient, GeminiClient, ResponsesClient)}

@@ -328,12 +328,9 @@ impl Encoder {
 
     /// Any → Done. What is open stays open: a half-written call must not look whole.
     ///
-    /// Where nothing was written the stream may be another's that broke off (its bytes passed): then the error has an
-    /// event of its own too, which official clients raise.
+    /// The vendor says it twice: official clients raise the first event, others wait for the second.
     fn fail(&mut self, info: &ErrorInfo, out: &mut BytesMut) {
-        if self.phase == Phase::Before {
-            self.frames.event("error", out, |event| error::push_members(event, info));
-        }
+        self.frames.event("error", out, |event| error::push_members(event, info));
         self.live = None;
         self.response("response.failed", Some(&End::Failed(Box::new(info.clone()))), out);
         self.phase = Phase::Done;

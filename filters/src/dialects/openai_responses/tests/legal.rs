@@ -46,6 +46,11 @@ pub(super) fn check(stream: &[u8]) -> Value {
         }
         let is_last = matches!(kind, "response.completed" | "response.incomplete" | "response.failed");
         assert_eq!(is_last, at + 1 == events.len(), "the last event, and only that, ends the stream: {kind}");
+        if kind == "error" {
+            assert_eq!(events[at + 1]["type"], "response.failed", "an error ends the stream");
+            assert!(event["error"]["message"].is_string() && event["message"].is_string());
+            continue;
+        }
         if is_last {
             continue;
         }
