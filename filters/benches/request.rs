@@ -38,6 +38,9 @@ fn body(dialect: &dyn Dialect, size: usize) -> Bytes {
         "bedrock_converse" => format!(
             r#"{{"system":[{{"text":"You are terse."}}],"messages":[{{"role":"user","content":[{{"text":"{text}"}}]}},{{"role":"assistant","content":[{{"text":"{text}"}}]}},{{"role":"user","content":[{{"text":"{text}"}}]}}],"toolConfig":{{"tools":[{{"toolSpec":{{"name":"weather","description":"the weather of a city","inputSchema":{{"json":{schema}}}}}}}]}},"inferenceConfig":{{"maxTokens":1024,"temperature":0.5}}}}"#
         ),
+        "openai_responses" => format!(
+            r#"{{"model":"m-1","max_output_tokens":1024,"instructions":"You are terse.","input":[{{"role":"user","content":"{text}"}},{{"type":"message","role":"assistant","content":[{{"type":"output_text","text":"{text}","annotations":[]}}]}},{{"role":"user","content":[{{"type":"input_text","text":"{text}"}}]}}],"tools":[{{"type":"function","name":"weather","description":"the weather of a city","parameters":{schema},"strict":false}}],"temperature":0.5}}"#
+        ),
         _ => format!(
             r#"{{"model":"m-1","max_completion_tokens":1024,"messages":[{{"role":"system","content":"You are terse."}},{{"role":"user","content":"{text}"}},{{"role":"assistant","content":"{text}"}},{{"role":"user","content":[{{"type":"text","text":"{text}"}}]}}],"tools":[{{"type":"function","function":{{"name":"weather","description":"the weather of a city","parameters":{schema}}}}}],"temperature":0.5}}"#
         ),

@@ -9,6 +9,7 @@
 //! - [`eventstream`]: the binary event framing of AWS.
 //! - `conversation`: putting a conversation into the order that an upstream accepts.
 //! - `claude`: what Claude's models take, for the wire formats that reach them.
+//! - `openai`: what the dialects of `OpenAI`'s family have in common.
 //! - [`schema`]: fitting a JSON Schema to the subset that an upstream accepts.
 //! - [`estimate`]: how many tokens a prompt amounts to.
 //! - [`alias`]: call ids and tool names that the target's character set allows.
@@ -25,6 +26,7 @@ pub mod estimate;
 pub mod eventstream;
 pub mod json;
 pub mod model;
+mod openai;
 pub mod schema;
 pub mod seal;
 pub mod sse;

@@ -8,7 +8,7 @@ mod probes;
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use lockgate_filters::{
-    dialects::{DIALECTS, Dialect, Target, Upstream, upstreams},
+    dialects::{DIALECTS, Dialect, Target, Upstream, encode_request, upstreams},
     model::{LossLevel, Losses, Media, MediaSource, Part, PartContent, ReasoningMode, Request},
     seal::Sealer,
 };
@@ -62,7 +62,7 @@ fn encode(request: &Request, to: &dyn Upstream) -> Option<Losses> {
     let thinks = request.reasoning.mode != ReasoningMode::Unset;
     let model = model_of(to.name(), thinks);
     let target = Target { model, quirks: &[], usage_in_stream: true, sealer: &sealer };
-    to.encode_request(request, &target).ok().map(|encoded| encoded.losses)
+    encode_request(to, request, &target).ok().map(|encoded| encoded.losses)
 }
 
 fn outcome(probe: &Probe, to: &dyn Upstream) -> Outcome {

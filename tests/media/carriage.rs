@@ -10,7 +10,7 @@ use crate::support::{Config, Face, Gateway, Script, Upstream, until};
 fn fetches(face: Face, kind: &str) -> bool {
     match face {
         Face::OpenAi => kind == "image",
-        Face::Anthropic => true,
+        Face::Anthropic | Face::Responses => true,
         Face::Gemini => false,
     }
 }

@@ -57,6 +57,13 @@ fn ask(face: Face, model: &str, kind: &str, url: &str) -> Ask {
             };
             body["messages"][0]["content"] = json!([part]);
         }
+        Face::Responses => {
+            let part = match kind {
+                "image" => json!({"type": "input_image", "image_url": url}),
+                _ => json!({"type": "input_file", "file_url": url}),
+            };
+            body["input"] = json!([{"role": "user", "content": [part]}]);
+        }
         Face::Anthropic => {
             body["messages"][0]["content"] = json!([{"type": kind, "source": {"type": "url", "url": url}}]);
         }

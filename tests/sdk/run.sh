@@ -39,6 +39,7 @@ listen: 127.0.0.1:$port
 keys: [{name: sdk, key: sk-test}]
 providers:
   up-openai: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, models: [listed]}
+  up-openai-responses: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, paths: {responses: /v1/responses}}
   up-anthropic: {dialect: anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-api-key}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
   up-bedrock: {dialect: bedrock, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}

@@ -46,6 +46,22 @@ fn each_dialect_has_an_entry_of_its_name_and_a_simulator() {
 }
 
 #[test]
+fn a_server_of_ones_own_has_an_api_beside_chat_only_if_it_says_so() {
+    let faces = |paths: &str| {
+        let text = format!("providers: {{house: {{dialect: openai, base_url: http://10.0.0.5{paths}}}}}");
+        let config = loaded(&text, &MapEnv::new());
+        let house = config.provider("house").expect("it is configured");
+        house.faces.iter().map(|face| (face.route_type.clone(), face.path.clone())).collect::<Vec<_>>()
+    };
+    let chat = ("llm/v1/chat".to_owned(), "/v1/chat/completions".to_owned());
+    assert_eq!(faces(""), [chat.clone()]);
+    let responses = ("llm/v1/responses".to_owned(), "/v1/responses".to_owned());
+    assert_eq!(faces(", paths: {responses: /v1/responses}"), [responses.clone()]);
+    let both = ", paths: {responses: /v1/responses, chat: /v1/chat/completions}";
+    assert_eq!(faces(both), [chat, responses]);
+}
+
+#[test]
 fn key_headers_are_unique() {
     let mut headers: Vec<_> = catalog().into_iter().map(|entry| entry.key_header).collect();
     headers.sort();
@@ -91,6 +107,8 @@ fn the_built_in_routes_serve_every_dialect() {
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
     assert_eq!(route("/v1/chat/completions").dialects, ["openai"]);
     assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
+    assert_eq!(route("/v1/responses").dialects, ["openai"]);
+    assert_eq!(route("/v1/responses").route_type, "llm/v1/responses");
     assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
     assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
     assert_eq!(

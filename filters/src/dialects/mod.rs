@@ -10,6 +10,7 @@ pub mod counting;
 pub mod gemini;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 
 use bytes::{Bytes, BytesMut};
 use counting::Counting;
@@ -26,6 +27,7 @@ pub const DIALECTS: &[&dyn Dialect] = &[
     &anthropic::Anthropic,
     &gemini::Gemini,
     &bedrock_converse::BedrockConverse,
+    &openai_responses::OpenAiResponses,
     &cohere::Cohere,
     &ollama::Ollama,
     &ollama::OllamaGenerate,
@@ -183,6 +185,29 @@ pub trait Upstream: Dialect {
     fn quirks(&self) -> &'static [Quirk] {
         &[]
     }
+}
+
+/// Encodes a request for an upstream of another dialect than its client's. What a vendor stores exists at that vendor
+/// alone, so a request that goes on from there cannot be carried.
+///
+/// # Errors
+/// What the client is to be told of a member that must not be left out and cannot be carried.
+pub fn encode_request(upstream: &dyn Upstream, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
+    let state = &request.state;
+    let stored = [
+        (state.previous.is_some(), "previous_response_id", "stored answer, send the whole conversation"),
+        (state.conversation.is_some(), "conversation", "stored conversation, send all of it"),
+        (state.background, "background", "answer for later, leave it out"),
+        (state.item.is_some(), "input", "stored item that an `item_reference` names, send the item itself"),
+        (state.cached_content.is_some(), "cached_content", "cached content, send the content itself"),
+    ];
+    let found = stored.into_iter().find(|(is_asked, ..)| *is_asked && request.origin != Some(upstream.name()));
+    if let Some((_, param, what)) = found {
+        let message =
+            format!("this model's provider has no such {what}, or choose a model of the provider that has it");
+        return Err(ErrorInfo::invalid(param, message).with_code("unsupported_parameter"));
+    }
+    upstream.encode_request(request, target)
 }
 
 /// The status of an error that is an upstream's own 4xx answer to the client's own request: it is relayed.

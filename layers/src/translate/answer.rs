@@ -183,11 +183,12 @@ impl Cross {
     ) -> Response<Body> {
         note_first(&self.attempt);
         let form = self.reply.form;
+        let restorer = self.restorer();
         let head = self.head(form.content_type());
         let stream = CrossBody::new(CrossStream {
             attempt: self.attempt,
             upstream,
-            restorer: Restorer::new(&self.encoded),
+            restorer,
             listener: self.listener,
             reply: *self.reply,
             peeked,
@@ -236,8 +237,14 @@ impl Cross {
         }
     }
 
+    /// What undoes the changes that encoding the request made.
+    fn restorer(&self) -> Restorer {
+        let request = self.attempt.call.decoded();
+        request.map_or_else(|_| Restorer::default(), |request| Restorer::new(request, &self.encoded))
+    }
+
     fn encode(mut self, mut answer: Answer) -> Response<Body> {
-        Restorer::new(&self.encoded).response(&mut answer);
+        self.restorer().response(&mut answer);
         if let (Some(listener), Some(candidate)) = (self.listener.take(), answer.candidates.first()) {
             listener.parts(&candidate.parts);
         }

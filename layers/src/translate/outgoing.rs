@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use lockgate_filters::{
-    dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
+    dialects::{self, Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
     json,
     model::{ErrorInfo, Field, Losses},
     seal::Sealer,
@@ -110,7 +110,7 @@ fn cross(
     let forgetful = !call.dialect.carries_state();
     let completed = if forgetful { kept.memory.recall(kept.tenant, request) } else { None };
     let request = completed.as_ref().unwrap_or(request);
-    let mut encoded = face.dialect.encode_request(request, speak).map_err(AttemptError::new)?;
+    let mut encoded = dialects::encode_request(face.dialect, request, speak).map_err(AttemptError::new)?;
     if call.strict && !encoded.losses.is_empty() {
         return Err(AttemptError::new(too_lossy(call.dialect, &encoded.losses)));
     }

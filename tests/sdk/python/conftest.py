@@ -8,7 +8,7 @@ from urllib.parse import quote
 import bedrock
 import pytest
 from clients import CLIENTS
-from replay import CORPUS, Upstream
+from replay import CORPUS, PATHS, Upstream
 
 URL = os.environ.get("LOCKGATE_URL", "")
 KEY = os.environ.get("LOCKGATE_KEY", "sk-test")
@@ -80,12 +80,11 @@ def post(gateway):
 
     def send(dialect, model, body, stream):
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        path = {
-            "openai": "/v1/chat/completions",
-            "anthropic": "/v1/messages",
+        paths = {own: path for path, own in PATHS.items()} | {
             "gemini": f"/v1beta/models/{model}:{verb}",
             "bedrock": f"/model/{quote(model, safe='')}/{bedrock.VERB[stream]}",
-        }[dialect]
+        }
+        path = paths[dialect]
         headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "anthropic-version": "2023-06-01"}
         if dialect != "anthropic":
             del headers["anthropic-version"]

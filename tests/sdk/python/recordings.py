@@ -21,6 +21,7 @@ FOLDERS = {
     "groq": ("openai", r"chat/completions"),
     "mistral": ("openai", r"chat/completions"),
     "bedrock": ("bedrock", r"/converse(-stream)?$"),
+    "openai-responses": ("openai-responses", r"/responses$"),
 }
 
 
@@ -70,6 +71,8 @@ class Meaning:
     reasoning: str = ""
     refusal: str = ""
     calls: list = None
+    # Calls of tools that take free text.
+    free: list = None
     raw: str | None = None
     usage: Usage | None = None
     error: dict | None = None
@@ -86,7 +89,7 @@ def cases():
 
 
 def meaning(case):
-    readers = {"openai": openai_meaning, "anthropic": anthropic_meaning, "gemini": gemini_meaning, "bedrock": bedrock_meaning}
+    readers = {"openai": openai_meaning, "anthropic": anthropic_meaning, "gemini": gemini_meaning, "bedrock": bedrock_meaning, "openai-responses": responses_meaning}
     return readers[case.dialect](case.events())
 
 
@@ -192,6 +195,30 @@ def gemini_meaning(events):
         out.usage = Usage(
             prompt + tools, candidates + thoughts, usage.get("cachedContentTokenCount", 0), thoughts, usage.get("totalTokenCount")
         )
+    return out
+
+
+def responses_meaning(events):
+    """A stream's last event holds the whole answer; some servers' last event is all that there is."""
+    out = Meaning(calls=[])
+    answer = events[-1].get("response", events[-1])
+    out.error = answer.get("error")
+    out.raw = (answer.get("incomplete_details") or {}).get("reason") or answer.get("status")
+    for item in answer.get("output") or []:
+        if item["type"] == "reasoning":
+            parts = item.get("summary") or item.get("content") or []
+            out.reasoning += "\n\n".join(part["text"] for part in parts) + "\n\n"
+        for part in item["content"] if item["type"] == "message" else []:
+            out.text += part.get("text", "")
+            out.refusal += part.get("refusal", "")
+        if item["type"] == "function_call":
+            out.calls.append((item["name"], json.loads(item["arguments"] or "{}")))
+        if item["type"] == "custom_tool_call":
+            out.free = [*(out.free or []), (item["name"], item["input"])]
+    if usage := answer.get("usage"):
+        read = (usage.get("input_tokens_details") or {}).get("cached_tokens") or 0
+        reasoning = (usage.get("output_tokens_details") or {}).get("reasoning_tokens") or 0
+        out.usage = Usage(usage["input_tokens"], usage["output_tokens"], read, reasoning, usage["total_tokens"])
     return out
 
 

@@ -28,6 +28,7 @@ import bedrock
 CORPUS = Path(os.environ.get("LOCKGATE_CORPUS") or Path(__file__).parents[4] / "shared" / "fixtures")
 # Small pieces are what the cut modes are for; several per event, but not one per byte.
 LONGEST_PIECE = 48
+PATHS = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic", "/v1/responses": "openai-responses"}
 
 
 @dataclass
@@ -94,7 +95,7 @@ async def read_request(reader):
     converse = re.match(r"/model/(.+)/converse(-stream)?$", path)
     if converse:
         return Received("bedrock", unquote(converse[1]), converse[2] is not None, path, headers, body)
-    dialect = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}.get(path.partition("?")[0], path)
+    dialect = PATHS.get(path.partition("?")[0], path)
     return Received(dialect, str(body.get("model")), bool(body.get("stream")), path, headers, body)
 
 
@@ -208,7 +209,33 @@ def gemini_answer(texts):
     return event("".join(texts), finishReason="STOP"), [data(e).replace("\n", "\r\n") for e in events]
 
 
-ANSWERS = {"openai": openai_answer, "anthropic": anthropic_answer, "gemini": gemini_answer, "bedrock": bedrock.answer}
+def responses_answer(texts):
+    def response(status, output, usage=None):
+        common = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "error": None, "incomplete_details": None}
+        return common | {"status": status, "output": output, "usage": usage, "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+
+    def message(status, content):
+        return {"id": "msg_1", "type": "message", "role": "assistant", "status": status, "content": content}
+
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    part = {"type": "output_text", "text": "".join(texts), "annotations": [], "logprobs": []}
+    unary = response("completed", [message("completed", [part])], usage)
+    at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    events = [
+        {"type": "response.created", "response": response("in_progress", [])},
+        {"type": "response.in_progress", "response": response("in_progress", [])},
+        {"type": "response.output_item.added", "output_index": 0, "item": message("in_progress", [])},
+        {"type": "response.content_part.added", **at, "part": part | {"text": ""}},
+        *({"type": "response.output_text.delta", **at, "delta": text, "logprobs": []} for text in texts),
+        {"type": "response.output_text.done", **at, "text": part["text"], "logprobs": []},
+        {"type": "response.content_part.done", **at, "part": part},
+        {"type": "response.output_item.done", "output_index": 0, "item": unary["output"][0]},
+        {"type": "response.completed", "response": unary},
+    ]
+    return unary, [data(event | {"sequence_number": n}, event["type"]) for n, event in enumerate(events)]
+
+
+ANSWERS = {"openai": openai_answer, "anthropic": anthropic_answer, "gemini": gemini_answer, "openai-responses": responses_answer, "bedrock": bedrock.answer}
 
 if __name__ == "__main__":
     try:

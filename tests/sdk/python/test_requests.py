@@ -31,7 +31,8 @@ UNTRANSLATABLE = [
     '"fileData"', '"file_data"', '"fileSearch"', '"googleSearch"', '"codeExecution"', '"urlContext"', '"toolCall"', '"candidateCount"',
     '"n": 2', '"logprobs"', '"input_audio"', '"file_id"', '"video', '"modalities"', '"web_search', '"plugins"', "audio/", '"model_armor',
     '"modelArmorConfig"', '"http://', '"https://', '"url": "http', '"computer', '"advisor', '"functions"', '"document_url"', '"citations"',
-    '"tool_choice": "any"', '"responseModalities"', '"openrouter:web_search"',
+    '"tool_choice": "any"', '"responseModalities"', '"openrouter:web_search"', '"background"', '"tool_search', '"file_search"', '"mcp"',
+    '"stop"', '"stop_sequences"', '"stopSequences"', '"functions"', '"code_interpreter"', '"item_reference"',
 ]  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def test_recorded_request_is_one_the_upstream_takes(case, dialect, post, upstrea
 
 def begins_without_user(sent):
     """History that was cut before an assistant's turn: Anthropic takes none, and canonical.md lets it be refused."""
-    roles = [turn.get("role", "user") for turn in sent.get("messages") or sent.get("contents")]
+    roles = [turn.get("role", "user") for turn in turns_of(sent)]
     return [role for role in roles if role not in ("system", "developer")][0] != "user"
 
 
@@ -115,10 +116,16 @@ def check_untouched(case, sent, received, model):
     assert json.dumps(got) == json.dumps(expected)
 
 
+def turns_of(sent):
+    turns = sent.get("messages") or sent.get("contents") or sent.get("input") or []
+    turns = [{"content": turns}] if isinstance(turns, str) else turns if isinstance(turns, list) else [turns]
+    # Items of the Responses API that are no messages are the model's, or answers to it.
+    return [turn for turn in turns if turn.get("type", "message") == "message"]
+
+
 def texts_of_the_user(case, sent):
-    turns = sent.get("messages") or sent.get("contents") or []
     found = []
-    for turn in turns if isinstance(turns, list) else [turns]:
+    for turn in turns_of(sent):
         content = turn.get("content") or turn.get("parts") or ""
         if turn.get("role", "user") == "user":
             parts = [content] if isinstance(content, str) else content

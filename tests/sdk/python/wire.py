@@ -11,10 +11,11 @@ import bedrock
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from google.genai import types as gemini
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import ValidationError
 
 # Members that the vendor takes and the SDK's type leaves out: `stream` stands in a type of its own, newer models lost the others.
-ALSO_TAKEN = {"openai": {"stream"}, "anthropic": {"stream", "temperature", "top_p", "top_k"}}
+ALSO_TAKEN = {"openai": {"stream"}, "anthropic": {"stream", "temperature", "top_p", "top_k"}, "openai-responses": {"stream"}}
 GEMINI_MEMBERS = {
     "contents": list[gemini.Content],
     "systemInstruction": gemini.Content,
@@ -33,6 +34,11 @@ def errors(dialect, body):
         case "anthropic":
             known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
             return misfits(known, MessageCreateParamsNonStreaming, "$") or anthropic_rules(body)
+        case "openai-responses":
+            known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
+            # The types want of a message what only the provider's own answers have.
+            known["input"] = [item if item.get("role") != "assistant" else own_message(item) for item in body["input"]]
+            return misfits(known, ResponseCreateParamsNonStreaming, "$") or responses_rules(body)
         case "gemini":
             return [e for name, value in body.items() for e in gemini_misfits(name, value)] or gemini_rules(body)
         case "bedrock":
@@ -119,6 +125,36 @@ def openai_rules(body):
             if not isinstance(json.loads(call["function"]["arguments"]), dict):
                 found.append(f"$.messages[{i}] has arguments that are no object")
     names = [tool["function"]["name"] for tool in body.get("tools", []) if tool["type"] == "function"]
+    found += [f"tool name {name} is too long" for name in names if len(name) > 64]
+    return found + ([f"tool names repeat: {names}"] if len(names) != len(set(names)) else [])
+
+
+def own_message(item):
+    content = [part | {"annotations": []} if part["type"] == "output_text" else part for part in item["content"]]
+    return item | {"id": "msg_1", "status": "completed", "content": content}
+
+
+def responses_rules(body):
+    found, asked, following = [], set(), None
+    for i, item in reversed(list(enumerate(body["input"]))):
+        kind = item.get("type", "message")
+        if kind == "reasoning" and following not in ("reasoning", "function_call", "custom_tool_call", "assistant"):
+            found.append(f"$.input[{i}] is reasoning that leads to nothing")
+        if kind == "reasoning" and not item.get("encrypted_content"):
+            found.append(f"$.input[{i}] is reasoning without its state")
+        following = item.get("role") if kind == "message" else kind
+    for i, item in enumerate(body["input"]):
+        kind = item.get("type", "message")
+        if kind in ("function_call", "custom_tool_call"):
+            asked.add((kind, item["call_id"]))
+            if kind == "function_call" and not isinstance(json.loads(item["arguments"]), dict):
+                found.append(f"$.input[{i}] has arguments that are no object")
+        elif kind.endswith("call_output"):
+            if (kind.removesuffix("_output"), item["call_id"]) not in asked:
+                found.append(f"$.input[{i}] answers no call before it")
+            asked.discard((kind.removesuffix("_output"), item["call_id"]))
+    found += [f"{call} is unanswered" for call in asked]
+    names = [tool["name"] for tool in body.get("tools", []) if "name" in tool]
     found += [f"tool name {name} is too long" for name in names if len(name) > 64]
     return found + ([f"tool names repeat: {names}"] if len(names) != len(set(names)) else [])
 

@@ -8,10 +8,7 @@
 //! by `data: [DONE]`; SSE comments keep a stream alive with every client.
 
 mod answer;
-mod error;
-mod inspect;
 mod pointer;
-mod profile;
 mod quirks;
 mod reasoning;
 mod request;
@@ -19,7 +16,6 @@ mod response;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod usage;
 mod wire;
 
 use bytes::Bytes;
@@ -31,6 +27,7 @@ use super::{
 use crate::{
     json::Splice,
     model::{ErrorInfo, Field, Media, MediaClass, Request, Response},
+    openai::{error, inspect, profile, tap::StreamTap, usage},
 };
 
 /// The Chat Completions dialect.
@@ -114,7 +111,7 @@ impl Upstream for OpenAiChat {
     }
 
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
-        Box::new(stream::StreamTap::new(tap))
+        Box::new(StreamTap::new(tap))
     }
 
     fn quirks(&self) -> &'static [Quirk] {

@@ -174,9 +174,6 @@ fn refuse(request: &Request) -> Result<(), ErrorInfo> {
     if request.output.modalities.iter().any(|modality| *modality != "text") {
         return refused("modalities", "this model answers in text only, leave other modalities out");
     }
-    if request.state.cached_content.is_some() {
-        return refused("cached_content", "cached content belongs to another provider, send the content itself");
-    }
     if request.limits.max_output == Some(0) {
         return refused("max_tokens", "the limit must be at least 1 token");
     }

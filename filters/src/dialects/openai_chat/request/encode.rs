@@ -78,10 +78,6 @@ pub(super) struct Encoder<'a> {
 impl Encoder<'_> {
     fn conversation(&mut self, body: &mut Writer<'_>) -> Result<(), ErrorInfo> {
         let request = self.request;
-        if request.state.cached_content.is_some() {
-            let message = "the cached content belongs to another provider; send the content itself";
-            return Err(ErrorInfo::invalid("cached_content", message));
-        }
         let messages = history::arrange(&request.turns, &mut self.losses);
         if matches!(messages.last(), Some(history::Message::Assistant(_))) && !self.native {
             self.losses.approx(Field::Prefill);

@@ -23,7 +23,7 @@ const BRACE: usize = 1;
 const NULL: usize = 4;
 
 /// Reads what routing needs.
-pub(super) fn inspect(body: &Bytes) -> Result<Inspection, ErrorInfo> {
+pub(crate) fn inspect(body: &Bytes) -> Result<Inspection, ErrorInfo> {
     let mut found: [Option<Range<usize>>; READ.len()] = Default::default();
     for member in Members::new(body) {
         let member = member.map_err(|cause| not_json(&cause))?;
@@ -61,7 +61,7 @@ pub(super) fn inspect(body: &Bytes) -> Result<Inspection, ErrorInfo> {
 /// The edits for an upstream of this dialect: its name for the model, and a request for usage.
 ///
 /// Where members are to be added, they go right behind the model, the one member that is surely there.
-pub(super) fn splices(inspection: &Inspection, target: &Target<'_>) -> Vec<Splice> {
+pub(crate) fn splices(inspection: &Inspection, target: &Target<'_>) -> Vec<Splice> {
     let mut splices = Vec::new();
     let Some(model_at) = inspection.model_at.clone() else { return splices };
     let behind_model = model_at.end;
@@ -87,7 +87,7 @@ pub(super) fn splices(inspection: &Inspection, target: &Target<'_>) -> Vec<Splic
 }
 
 /// What a whole response says at a glance.
-pub(super) fn glance(body: &Bytes) -> Glance {
+pub(crate) fn glance(body: &Bytes) -> Glance {
     let mut glance = Glance::default();
     for member in Members::new(body) {
         let Ok(member) = member else { break };
@@ -108,7 +108,7 @@ pub(super) fn glance(body: &Bytes) -> Glance {
 }
 
 /// A member's name, its escapes undone: `"mod\u0065l"` is the model to every JSON parser.
-pub(super) fn name_of<'a>(body: &'a [u8], member: &Member) -> Cow<'a, str> {
+pub(crate) fn name_of<'a>(body: &'a [u8], member: &Member) -> Cow<'a, str> {
     let name = std::str::from_utf8(body.get(member.name.clone()).unwrap_or_default()).unwrap_or_default();
     if !name.contains('\\') {
         return Cow::Borrowed(name);
@@ -116,7 +116,7 @@ pub(super) fn name_of<'a>(body: &'a [u8], member: &Member) -> Cow<'a, str> {
     serde_json::from_str(&format!("\"{name}\"")).map_or(Cow::Borrowed(name), Cow::Owned)
 }
 
-pub(super) fn not_json(cause: &crate::json::MemberError) -> ErrorInfo {
+pub(crate) fn not_json(cause: &crate::json::MemberError) -> ErrorInfo {
     let message = format!("the body could not be read: {cause}; send one JSON object in UTF-8");
     ErrorInfo {
         code: Some(Str::from_static("invalid_json")),
@@ -124,11 +124,11 @@ pub(super) fn not_json(cause: &crate::json::MemberError) -> ErrorInfo {
     }
 }
 
-pub(super) fn twice(name: &str) -> ErrorInfo {
+pub(crate) fn twice(name: &str) -> ErrorInfo {
     ErrorInfo::invalid(name, format!("`{name}` stands twice in the body; send it once"))
 }
 
-pub(super) fn no_model() -> ErrorInfo {
+pub(crate) fn no_model() -> ErrorInfo {
     ErrorInfo::invalid("model", "`model` must be the name of a model, as `/v1/models` lists it")
         .with_code("missing_parameter")
 }

@@ -4,8 +4,8 @@ use bytes::BytesMut;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::wire::{Count, Writer, lenient};
-use crate::model::Usage;
+use super::wire::{Count, lenient};
+use crate::{json::Writer, model::Usage};
 
 #[derive(Deserialize)]
 struct Wire {
@@ -47,7 +47,7 @@ struct CompletionDetails {
 }
 
 /// Reads the token counts of a stream's event: in their own member, or where Groq first had them.
-pub(super) fn in_chunk(usage: Option<&RawValue>, x_groq: Option<&RawValue>) -> Option<Usage> {
+pub(crate) fn in_chunk(usage: Option<&RawValue>, x_groq: Option<&RawValue>) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Groq<'a> {
         #[serde(borrow)]
@@ -57,7 +57,7 @@ pub(super) fn in_chunk(usage: Option<&RawValue>, x_groq: Option<&RawValue>) -> O
 }
 
 /// Reads a `usage` object; `None` if it is no such object, or says nothing.
-pub(super) fn decode(raw: &RawValue) -> Option<Usage> {
+pub(crate) fn decode(raw: &RawValue) -> Option<Usage> {
     let wire: Wire = serde_json::from_str(raw.get()).ok()?;
     if wire.prompt_tokens.is_none() && wire.completion_tokens.is_none() && wire.total_tokens.is_none() {
         return None;
@@ -100,7 +100,7 @@ fn split_output(input: u64, completion: u64, total: Option<u64>, reasoning: Opti
 }
 
 /// Appends a `usage` object.
-pub(super) fn encode(usage: &Usage, out: &mut BytesMut) {
+pub(crate) fn encode(usage: &Usage, out: &mut BytesMut) {
     let mut object = Writer::object(out);
     object.u64("prompt_tokens", usage.input());
     object.u64("completion_tokens", usage.output());

@@ -10,22 +10,17 @@ use memchr::{memchr2, memmem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::DONE;
+use super::{DONE, usage, wire::lenient};
 use crate::{
-    dialects::{
-        Tap, TapSpec,
-        openai_chat::{
-            usage,
-            wire::{Text, lenient},
-        },
-    },
+    dialects::{Tap, TapSpec},
+    json::Text,
     model::{Str, Usage},
     sse::MAX_EVENT_BYTES,
 };
 
 /// Watches one stream.
 #[derive(Debug)]
-pub(in super::super) struct StreamTap {
+pub(crate) struct StreamTap {
     strip: bool,
     finders: Finders,
     line: Line,
@@ -78,7 +73,7 @@ struct WithModel<'a> {
 }
 
 impl StreamTap {
-    pub(in super::super) fn new(tap: TapSpec) -> Self {
+    pub(crate) fn new(tap: TapSpec) -> Self {
         Self {
             strip: tap.strip_usage,
             finders: Finders {

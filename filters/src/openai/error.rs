@@ -7,8 +7,11 @@ use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::wire::{Text, Writer, lenient};
-use crate::model::{ErrorClass, ErrorInfo, Str};
+use super::wire::lenient;
+use crate::{
+    json::{Text, Writer},
+    model::{ErrorClass, ErrorInfo, Str},
+};
 
 /// The most of a body without structure that becomes a message.
 const MAX_PLAIN_BYTES: usize = 500;
@@ -30,7 +33,7 @@ struct Wire<'a> {
 }
 
 /// Reads an error body; `status` decides where the body says nothing.
-pub(super) fn decode(status: u16, body: &[u8]) -> ErrorInfo {
+pub(crate) fn decode(status: u16, body: &[u8]) -> ErrorInfo {
     let text = std::str::from_utf8(body).unwrap_or_default().trim();
     // Google's compatible endpoint answers with an array of one.
     let whole = serde_json::from_str::<Vec<&RawValue>>(text).ok().and_then(|list| list.first().copied());
@@ -44,7 +47,7 @@ pub(super) fn decode(status: u16, body: &[u8]) -> ErrorInfo {
 }
 
 /// Reads an error object that came where an answer was to come.
-pub(super) fn decode_in_band(error: &RawValue) -> ErrorInfo {
+pub(crate) fn decode_in_band(error: &RawValue) -> ErrorInfo {
     if let Some(message) = lenient::<Text<'_>>(Some(error)) {
         return ErrorInfo::new(class_of(None, "", "", message.as_str()), message.as_str());
     }
@@ -165,14 +168,14 @@ fn cut(text: &str) -> &str {
 }
 
 /// Writes an error as a whole body.
-pub(super) fn encode(error: &ErrorInfo) -> Bytes {
+pub(crate) fn encode(error: &ErrorInfo) -> Bytes {
     let mut out = BytesMut::with_capacity(160 + error.message.len());
     write(error, &mut out);
     out.freeze()
 }
 
 /// Appends an error object. All four members are always there.
-pub(super) fn write(error: &ErrorInfo, out: &mut BytesMut) {
+pub(crate) fn write(error: &ErrorInfo, out: &mut BytesMut) {
     let mut body = Writer::object(out);
     let mut object = body.nested("error");
     object.str("message", &error.message);

@@ -4,21 +4,21 @@ use crate::model::Effort;
 
 /// What the encoder needs to know of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Profile {
+pub(crate) struct Profile {
     /// A reasoning model of `OpenAI`: takes `max_completion_tokens` only, and refuses sampling parameters.
-    pub(super) reasoning: bool,
+    pub(crate) reasoning: bool,
     /// Takes instructions in a `developer` message.
-    pub(super) developer: bool,
+    pub(crate) developer: bool,
     /// Takes sampling parameters when `reasoning_effort` is `none`.
-    pub(super) samples_without_effort: bool,
+    pub(crate) samples_without_effort: bool,
     /// Takes `stop`.
-    pub(super) stop: bool,
+    pub(crate) stop: bool,
     /// Takes `parallel_tool_calls`.
-    pub(super) parallel: bool,
+    pub(crate) parallel: bool,
     /// The efforts that it knows, least and most; `None` if it knows none, or if nothing is known of it.
-    pub(super) efforts: Option<(Effort, Effort)>,
+    pub(crate) efforts: Option<(Effort, Effort)>,
     /// Known not to think: refuses `reasoning_effort`.
-    pub(super) never_thinks: bool,
+    pub(crate) never_thinks: bool,
 }
 
 /// A model of which nothing is known: another vendor's, or one that does not think.
@@ -68,7 +68,7 @@ const PROFILES: &[(&str, Profile)] = &[
 ];
 
 /// The profile of a model id. A vendor before it (`openai/o3`) does not count.
-pub(super) fn of(model: &str) -> Profile {
+pub(crate) fn of(model: &str) -> Profile {
     let id = model.rsplit('/').next().unwrap_or(model);
     // What follows a prefix ends a word (`o1` is not the beginning of `o1x`), unless the prefix ends with a dot.
     let fits = |prefix: &str| {
