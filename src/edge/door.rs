@@ -66,7 +66,8 @@ enum NoHead {
 }
 
 enum Opening {
-    Http1,
+    /// A head of so many bytes.
+    Http1(usize),
     Http2,
 }
 
@@ -88,8 +89,8 @@ impl Door {
     async fn serve(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) {
         let mut idle = Idle::new(self.limits().idle);
         loop {
-            match self.next_head(&mut stream, &mut idle, shutdown).await {
-                Ok(Opening::Http1) => {}
+            let head = match self.next_head(&mut stream, &mut idle, shutdown).await {
+                Ok(Opening::Http1(head)) => head,
                 Ok(Opening::Http2) => {
                     if ServerApp::process_new(&self.proxy, stream, shutdown).await.is_some() {
                         tracing::debug!("an HTTP/2 connection was handed back");
@@ -97,17 +98,26 @@ impl Door {
                     return;
                 }
                 Err(refusal) => return refuse(stream, refusal).await,
-            }
-            let Some(again) = self.exchange(stream, shutdown).await else { return };
+            };
+            let Some(again) = self.exchange(stream, head, shutdown).await else { return };
             stream = again;
         }
     }
 
-    /// Serves one request, and gives the connection back if it can carry another.
-    async fn exchange(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
+    /// Serves one request, the head of which are the first `head` bytes that were read ahead, and gives the connection
+    /// back if it can carry another.
+    async fn exchange(
+        &self,
+        mut stream: Box<ClientStream>,
+        head: usize,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Box<ClientStream>> {
         // Pingora leaves what it proxies unflushed when a provider breaks off: nothing may be held back there.
-        let opaque = head::target(&stream.ahead).is_none_or(|target| self.shared.load().may_be_opaque(target));
+        let opaque = head::target(stream.ahead()).is_none_or(|target| self.shared.load().may_be_opaque(target));
         stream.gather(!opaque);
+        if !opaque {
+            stream.begin_head(head);
+        }
         let mut session = ServerSession::new_http1(stream);
         let keepalive = if *shutdown.borrow() { None } else { Some(self.limits().idle.as_secs().max(1)) };
         session.set_keepalive(keepalive);
@@ -124,7 +134,8 @@ impl Door {
         session.set_pipelining_enabled(true);
         match session.read_request().await {
             Ok(true) if stack_lane::take(&self.shared, &mut session).await == Left::Broken => return None,
-            Ok(true) => {}
+            // As Pingora does with bodies that it reads itself: what nobody asked for stands before the next request.
+            Ok(true) => stack_lane::discard(&session, LINGER * 2).await.ok()?,
             Ok(false) => return None,
             Err(error) => {
                 tracing::debug!(%error, "Pingora refused a head");
@@ -137,8 +148,8 @@ impl Door {
         let mut stream = stream.into_any().downcast::<ClientStream>().ok()?;
         if let Some(mut next) = next {
             // The client has sent its next request already; Pingora has read some of it.
-            next.extend_from_slice(&stream.ahead);
-            stream.ahead = next;
+            next.extend_from_slice(stream.ahead());
+            *stream.ahead() = next;
         }
         Some(stream)
     }
@@ -151,13 +162,13 @@ impl Door {
         shutdown: &ShutdownWatch,
     ) -> Result<Opening, NoHead> {
         let limits = self.limits();
-        if stream.ahead.is_empty() {
+        if stream.ahead().is_empty() {
             first_bytes(stream, idle, shutdown).await?;
         }
         let deadline = Instant::now() + limits.head;
         let mut from = 0;
         loop {
-            let ahead = &stream.ahead[..];
+            let ahead = &stream.ahead()[..];
             if self.http2 && ahead.starts_with(HTTP2_PREFACE) {
                 return Ok(Opening::Http2);
             }
@@ -168,7 +179,7 @@ impl Door {
                     Progress::End(end) => {
                         let whole = ahead.get(..end).unwrap_or_default();
                         head::check(whole, limits.headers).map_err(NoHead::Malformed)?;
-                        return Ok(Opening::Http1);
+                        return Ok(Opening::Http1(end));
                     }
                     Progress::More(next) => from = next,
                 }
@@ -290,7 +301,7 @@ async fn linger(mut stream: Box<ClientStream>) {
     let until = Instant::now() + LINGER;
     let mut read = 0;
     while read < MAX_LINGER_BYTES {
-        stream.ahead.clear();
+        stream.ahead().clear();
         match tokio::time::timeout_at(until, stream.read_ahead()).await {
             Ok(Ok(count)) if count > 0 => read += count,
             _ => return,

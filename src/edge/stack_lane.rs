@@ -5,17 +5,21 @@
 //! with it. While a slow client takes its time, nothing more is read from the upstream.
 
 use std::{
+    io,
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use lockgate_layers::{BoxError, body::Body, record::EndedBy};
-use pingora_core::{ErrorType, protocols::http::ServerSession};
+use pingora_core::{
+    ErrorType,
+    protocols::http::{ServerSession, v1::server::HttpSession},
+};
 use pingora_http::ResponseHeader;
 use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
@@ -34,6 +38,7 @@ use crate::{
 pub(super) async fn take(shared: &Shared, session: &mut ServerSession) -> Left {
     let client = session.client_addr().and_then(|address| address.as_inet().copied());
     let mut parts = request_parts(session.req_header());
+    take_body(session);
     // Not held while the request is served: a snapshot that was replaced can go.
     let admission = shared.load().admit(&mut parts, client, None);
     match admission {
@@ -43,6 +48,38 @@ pub(super) async fn take(shared: &Shared, session: &mut ServerSession) -> Left {
             serve(session, admitted, parts).await
         }
     }
+}
+
+/// Takes a body of announced length out of the session's hands: it is read past Pingora, whose request has none then.
+fn take_body(session: &mut ServerSession) {
+    let headers = &session.req_header().headers;
+    // The door has let in at most one length, and none beside an encoding.
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let (Some(length), Some(client)) = (length, client(session)) else { return };
+    client.begin_body(length);
+    session.req_header_mut().remove_header(&header::CONTENT_LENGTH);
+}
+
+/// The connection, where it is the door's and not shared between streams.
+fn client(session: &ServerSession) -> Option<&ClientStream> {
+    session.as_http1()?.stream().as_any().downcast_ref()
+}
+
+/// Bytes of the body that the session knows nothing of, and that were not read yet.
+fn unread(session: &ServerSession) -> usize {
+    client(session).map_or(0, ClientStream::unread)
+}
+
+/// Reads what is left of the request's body, and drops it, if another request can follow on the connection.
+///
+/// # Errors
+/// If there is more of it than comes within `limit`.
+pub(super) async fn discard(session: &ServerSession, limit: Duration) -> io::Result<()> {
+    let Some(client) = client(session).filter(|client| client.unread() > 0) else { return Ok(()) };
+    if !session.as_http1().is_some_and(HttpSession::will_keepalive) {
+        return Ok(());
+    }
+    tokio::time::timeout(limit, std::future::poll_fn(|cx| client.poll_discard(cx))).await?
 }
 
 /// How an exchange has left its connection.
@@ -62,9 +99,15 @@ const TOTAL_SLACK: Duration = Duration::from_millis(250);
 pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts: http::request::Parts) -> Left {
     let deadline = Instant::now() + admitted.route.total + TOTAL_SLACK;
     let (feed, incoming) = feed::channel();
-    let body = if session.is_body_empty() { Body::empty() } else { Body::stream(incoming) };
+    let expects = expects_continue(&parts.headers);
+    let at_hand = client(session).filter(|client| client.unread() > 0).map(ClientStream::body_at_hand);
+    let body = match at_hand {
+        Some(Some(bytes)) => Body::full(bytes),
+        Some(None) => Body::stream(incoming),
+        None if session.is_body_empty() => Body::empty(),
+        None => Body::stream(incoming),
+    };
     let request = http::Request::from_parts(parts, body);
-    let expects = expects_continue(request.headers());
     // The head of an answer must not overtake the request's body, unless the body is never asked for.
     session.set_close_on_response_before_downstream_finish(expects);
     session.set_write_timeout(Some(admitted.route.write));
@@ -102,6 +145,14 @@ pub(super) fn expects_continue(headers: &http::HeaderMap) -> bool {
 
 /// Reads the request's body when it is wanted, then listens for the client's end. Resolves when the client is gone.
 async fn supply(session: &mut ServerSession, feed: &Feed, mut expects: bool) {
+    if unread(session) > 0 {
+        feed.wanted().await;
+        if std::mem::take(&mut expects) && session.write_continue_response().await.is_err() {
+            return;
+        }
+        let Ok(body) = read_whole(session, feed).await else { return };
+        feed.give(Ok(body));
+    }
     while !session.is_body_done() {
         feed.wanted().await;
         if std::mem::take(&mut expects) && session.write_continue_response().await.is_err() {
@@ -122,6 +173,19 @@ async fn supply(session: &mut ServerSession, feed: &Feed, mut expects: bool) {
     }
     feed.end();
     gone(session).await;
+}
+
+/// Reads a body of announced length, in one piece.
+async fn read_whole(session: &ServerSession, feed: &Feed) -> io::Result<Bytes> {
+    let Some(client) = client(session) else { return Ok(Bytes::new()) };
+    let mut body = BytesMut::new();
+    std::future::poll_fn(|cx| {
+        let read = client.poll_body(cx, &mut body);
+        feed.arrived(body.len());
+        read
+    })
+    .await?;
+    Ok(body.freeze())
 }
 
 /// Resolves when the client has hung up.
@@ -171,6 +235,10 @@ async fn respond(
     let bodyless = session.req_header().method == Method::HEAD
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     frame(session, &mut parts, &body);
+    if unread(session) > 0 && expects_continue(&session.req_header().headers) {
+        // Nobody can tell whether the client still sends it.
+        session.set_keepalive(None);
+    }
     // The head leaves with the first piece of the body, where that is there already.
     let first = if bodyless { Poll::Pending } else { poll_now(&mut body) };
     cork(session, first.is_ready());
@@ -216,9 +284,8 @@ fn poll_now(body: &mut Body) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxE
 
 /// Holds back, or no longer, what is written to an HTTP/1 client.
 fn cork(session: &ServerSession, held: bool) {
-    let stream = session.as_http1().map(pingora_core::protocols::http::v1::server::HttpSession::stream);
-    if let Some(stream) = stream.and_then(|stream| stream.as_any().downcast_ref::<ClientStream>()) {
-        stream.cork(held);
+    if let Some(client) = client(session) {
+        client.cork(held);
     }
 }
 
