@@ -7,11 +7,12 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use pingora_core::{
     apps::{HttpServerApp, HttpServerOptions, ServerApp},
     protocols::{
         ALPN, Stream,
-        http::{ServerSession, v2::server::default_h2_options},
+        http::{ServerSession, v1::server::HttpSession, v2::server::default_h2_options},
     },
     server::{ShutdownWatch, configuration::ServerConf},
 };
@@ -112,25 +113,32 @@ impl Door {
         head: usize,
         shutdown: &ShutdownWatch,
     ) -> Option<Box<ClientStream>> {
-        // Pingora leaves what it proxies unflushed when a provider breaks off: nothing may be held back there.
         let opaque = head::target(stream.ahead()).is_none_or(|target| self.shared.load().may_be_opaque(target));
+        // Pingora leaves what it proxies unflushed when a provider breaks off: nothing may be held back there.
         stream.gather(!opaque);
+        // Elsewhere Pingora gets the head alone, so that no body comes along.
+        let head = if opaque { BytesMut::new() } else { stream.take_head(head) };
+        let session = self.session(stream, head, shutdown);
         if !opaque {
-            stream.begin_head(head);
+            return self.serve_here(session).await;
         }
-        let mut session = ServerSession::new_http1(stream);
+        // Pingora's proxy keeps a future of more than 100 KiB per request: only what it must proxy goes that way.
+        let stream = self.proxy.process_new_http(*session, shutdown).await?.consume().0;
+        stream.into_any().downcast::<ClientStream>().ok()
+    }
+
+    /// A session for one request, boxed, as it is large: a future holds what it is given more than once.
+    fn session(&self, stream: Box<ClientStream>, head: BytesMut, shutdown: &ShutdownWatch) -> Box<ServerSession> {
+        let mut session = HttpSession::new(stream);
+        session.set_pipelined_prefix(head);
+        let mut session = Box::new(ServerSession::H1(session));
         let keepalive = if *shutdown.borrow() { None } else { Some(self.limits().idle.as_secs().max(1)) };
         session.set_keepalive(keepalive);
         session.set_total_drain_timeout(Some(LINGER * 2));
-        if opaque {
-            // Pingora's proxy keeps a future of more than 100 KiB per request: only what it must proxy goes that way.
-            let stream = self.proxy.process_new_http(session, shutdown).await?.consume().0;
-            return stream.into_any().downcast::<ClientStream>().ok();
-        }
-        self.serve_here(session).await
+        session
     }
 
-    async fn serve_here(&self, mut session: ServerSession) -> Option<Box<ClientStream>> {
+    async fn serve_here(&self, mut session: Box<ServerSession>) -> Option<Box<ClientStream>> {
         session.set_pipelining_enabled(true);
         match session.read_request().await {
             Ok(true) if stack_lane::take(&self.shared, &mut session).await == Left::Broken => return None,
@@ -144,7 +152,7 @@ impl Door {
                 return None;
             }
         }
-        let (stream, next) = session.finish().await.ok()??.into_parts();
+        let (stream, next) = Box::pin(session.finish()).await.ok()??.into_parts();
         let mut stream = stream.into_any().downcast::<ClientStream>().ok()?;
         if let Some(mut next) = next {
             // The client has sent its next request already; Pingora has read some of it.

@@ -97,9 +97,29 @@ const TOTAL_SLACK: Duration = Duration::from_millis(250);
 
 /// Serves one request. Whatever happens, the client has had an answer or is gone when this returns.
 pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts: http::request::Parts) -> Left {
-    let deadline = Instant::now() + admitted.route.total + TOTAL_SLACK;
+    let total = tokio::time::sleep_until(Instant::now() + admitted.route.total + TOTAL_SLACK);
+    tokio::pin!(total);
+    session.set_write_timeout(Some(admitted.route.write));
+    match call(session, &admitted, parts, total.as_mut()).await {
+        Some(rsp) => deliver(session, rsp, &admitted, total).await,
+        None => {
+            admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
+            Left::Broken
+        }
+    }
+}
+
+/// Hands the request to its stack, and gives the answer; nothing if the client is gone before there is one.
+async fn call(
+    session: &mut ServerSession,
+    admitted: &Admitted,
+    parts: http::request::Parts,
+    total: Pin<&mut Sleep>,
+) -> Option<Response<Body>> {
     let (feed, incoming) = feed::channel();
     let expects = expects_continue(&parts.headers);
+    // The head of an answer must not overtake the request's body, unless the body is never asked for.
+    session.set_close_on_response_before_downstream_finish(expects);
     let at_hand = client(session).filter(|client| client.unread() > 0).map(ClientStream::body_at_hand);
     let body = match at_hand {
         Some(Some(bytes)) => Body::full(bytes),
@@ -107,35 +127,20 @@ pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts
         None if session.is_body_empty() => Body::empty(),
         None => Body::stream(incoming),
     };
-    let request = http::Request::from_parts(parts, body);
-    // The head of an answer must not overtake the request's body, unless the body is never asked for.
-    session.set_close_on_response_before_downstream_finish(expects);
-    session.set_write_timeout(Some(admitted.route.write));
-    let total = tokio::time::sleep_until(deadline);
-    tokio::pin!(total);
-    let answer = admitted.route.service.clone().oneshot(request);
+    let answer = admitted.route.service.clone().oneshot(http::Request::from_parts(parts, body));
     tokio::pin!(answer);
-    let driven = {
-        let supply = supply(session, &feed, expects);
-        tokio::pin!(supply);
-        tokio::select! {
-            biased;
-            driven = feed.drive(answer, supply) => driven,
-            () = total.as_mut() => Driven::Read(Err(errors::TotalTimeout.into())),
-        }
+    let supply = supply(session, &feed, expects);
+    tokio::pin!(supply);
+    let driven = tokio::select! {
+        biased;
+        driven = feed.drive(answer, supply) => driven,
+        () = total => Driven::Read(Err(errors::TotalTimeout.into())),
     };
-    let rsp = match driven {
-        Driven::Read(rsp) => rsp,
-        Driven::Written(()) => {
-            admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
-            return Left::Broken;
-        }
-    };
-    let rsp = match rsp {
-        Ok(rsp) => rsp,
-        Err(error) => errors::answer(error, admitted.dialect, &admitted.record),
-    };
-    deliver(session, rsp, &admitted, total).await
+    match driven {
+        Driven::Read(Ok(rsp)) => Some(rsp),
+        Driven::Read(Err(error)) => Some(errors::answer(error, admitted.dialect, &admitted.record)),
+        Driven::Written(()) => None,
+    }
 }
 
 /// Whether the client waits to be told to send its body (RFC 9110, section 10.1.1).

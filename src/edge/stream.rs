@@ -31,6 +31,9 @@ const MAX_HELD: usize = 64 << 10;
 /// Room for a head and a small body in one read.
 const READ_AHEAD: usize = 4 << 10;
 
+/// A buffer of more than this is let go when it has been sent: the next piece of a stream may be long in coming.
+const MAX_KEPT: usize = 1 << 10;
+
 /// A write of at least this goes out by itself, instead of being copied.
 const LARGE_WRITE: usize = 16 << 10;
 
@@ -59,8 +62,6 @@ struct Source {
     inner: Stream,
     /// Read already, and to be read again.
     ahead: BytesMut,
-    /// How much of `ahead` is a request's head: Pingora is not given more at once, so that no body comes along.
-    head: usize,
     /// What is still to come of a body that is read here.
     body: usize,
 }
@@ -103,7 +104,7 @@ fn room(here: usize, left: usize) -> usize {
 
 impl ClientStream {
     pub(super) fn new(inner: Stream) -> Self {
-        let source = Source { inner, ahead: BytesMut::new(), head: 0, body: 0 };
+        let source = Source { inner, ahead: BytesMut::new(), body: 0 };
         Self { source: Mutex::new(source), held: BytesMut::new(), corked: AtomicBool::new(false), gathers: true }
     }
 
@@ -120,9 +121,13 @@ impl ClientStream {
         &mut self.source().ahead
     }
 
-    /// Says how much of what was read ahead is a head.
-    pub(super) fn begin_head(&mut self, length: usize) {
-        self.source().head = length;
+    /// Takes a head of `length` bytes off what was read ahead. A copy of its size: the head is kept for as long as the
+    /// exchange lasts, and what was read ahead may be a buffer much larger.
+    pub(super) fn take_head(&mut self, length: usize) -> BytesMut {
+        let source = self.source();
+        let head = BytesMut::from(source.ahead.get(..length).unwrap_or_default());
+        source.skip(head.len());
+        head
     }
 
     /// Says that a body of `length` bytes follows, and that it is read by [`Self::poll_body`].
@@ -211,11 +216,7 @@ impl AsyncRead for ClientStream {
         if source.ahead.is_empty() {
             return Pin::new(&mut source.inner).poll_read(cx, buf);
         }
-        let mut count = source.ahead.len().min(buf.remaining());
-        if source.head > 0 {
-            count = count.min(source.head);
-            source.head -= count;
-        }
+        let count = source.ahead.len().min(buf.remaining());
         buf.put_slice(&source.ahead[..count]);
         source.skip(count);
         Poll::Ready(Ok(()))
@@ -239,7 +240,7 @@ impl AsyncWrite for ClientStream {
             return Poll::Ready(Ok(()));
         }
         ready!(self.poll_send(cx))?;
-        if self.held.capacity() > LARGE_WRITE {
+        if self.held.capacity() > MAX_KEPT {
             self.held = BytesMut::new();
         }
         self.inner().poll_flush(cx)
