@@ -100,13 +100,11 @@ pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts
     let total = tokio::time::sleep_until(Instant::now() + admitted.route.total + TOTAL_SLACK);
     tokio::pin!(total);
     session.set_write_timeout(Some(admitted.route.write));
-    match call(session, &admitted, parts, total.as_mut()).await {
-        Some(rsp) => deliver(session, rsp, &admitted, total).await,
-        None => {
-            admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
-            Left::Broken
-        }
-    }
+    let Some(rsp) = call(session, &admitted, parts, total.as_mut()).await else {
+        admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
+        return Left::Broken;
+    };
+    deliver(session, rsp, &admitted, total).await
 }
 
 /// Hands the request to its stack, and gives the answer; nothing if the client is gone before there is one.

@@ -151,8 +151,8 @@ fn skip_escaped(body: &[u8], mut from: usize) -> usize {
     }) {
         let mut end = 0;
         for (before, byte) in before.iter().zip(bytes) {
-            let escaped = *before == b'\\';
-            end |= u8::from((*byte == b'"') & !escaped) | u8::from((*byte == b'\\') & escaped);
+            let looked_for = if *before == b'\\' { b'\\' } else { b'"' };
+            end |= u8::from(*byte == looked_for);
         }
         if end != 0 {
             break;
@@ -227,7 +227,9 @@ pub fn apply(body: &Bytes, splices: &mut [Splice]) -> Bytes {
         return pieces.pop().unwrap_or_default();
     }
     let mut out = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-    pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+    for piece in &pieces {
+        out.extend_from_slice(piece);
+    }
     out.freeze()
 }
 

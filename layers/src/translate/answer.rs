@@ -272,7 +272,9 @@ pub(super) fn clean_headers(headers: &mut HeaderMap) {
 /// the whole buffer.
 fn detach(headers: &mut HeaderMap) {
     let mut joined = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
-    headers.values().for_each(|value| joined.extend_from_slice(value.as_bytes()));
+    for value in headers.values() {
+        joined.extend_from_slice(value.as_bytes());
+    }
     let mut joined = joined.freeze();
     for value in headers.values_mut() {
         if let Ok(copy) = HeaderValue::from_maybe_shared(joined.split_to(value.len())) {
