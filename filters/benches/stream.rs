@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use criterion::Criterion;
 use lockgate_filters::{
-    dialects::{Reply, StreamDecoder, StreamForm, TapSpec, Upstream, find},
+    dialects::{Dialect, Reply, StreamDecoder, StreamForm, TapSpec, Upstream, find},
     model::{Event, Str},
     seal::Sealer,
     sse::SseReader,
@@ -32,9 +32,8 @@ impl Voice {
 }
 
 fn voices() -> [Voice; 3] {
-    let dialect = |name: &str| {
-        find(name, "llm/v1/chat").and_then(|dialect| dialect.upstream()).expect("the table has the dialect")
-    };
+    let dialect =
+        |name: &str| find(name, "llm/v1/chat").and_then(Dialect::upstream).expect("the table has the dialect");
     [
         Voice {
             dialect: dialect("openai"),
