@@ -146,7 +146,8 @@ fn a_dialect_is_one_folder_and_one_line() {
 #[test]
 fn every_dialect_of_the_configuration_can_chat() {
     for name in lockgate_config::DIALECTS {
-        let found = lockgate_filters::dialects::find(name, "llm/v1/chat").and_then(|dialect| dialect.upstream());
+        let found = lockgate_filters::dialects::find(name, "llm/v1/chat")
+            .and_then(lockgate_filters::dialects::Dialect::upstream);
         assert!(found.is_some(), "configuration accepts `{name}` for providers, so the table must have it");
     }
     for name in lockgate_config::CLIENT_DIALECTS {
@@ -159,6 +160,10 @@ fn every_dialect_of_the_configuration_can_chat() {
 fn every_quirk_is_in_the_table_of_its_dialect() {
     for dialect in lockgate_filters::dialects::upstreams() {
         let folder = format!("filters/src/dialects/{}", dialect.name());
+        if !root().join(&folder).is_dir() {
+            // A second endpoint of a dialect's stands in its folder.
+            continue;
+        }
         let asked = code_under(&folder, &[]).into_iter().flat_map(|(file, line)| asked_quirks(&file, &line));
         let asked: BTreeSet<String> = asked.collect();
         let table: BTreeSet<String> = dialect.quirks().iter().map(|quirk| quirk.name.to_owned()).collect();

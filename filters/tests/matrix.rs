@@ -132,15 +132,15 @@ fn page() -> String {
 fn features(page: &mut String, probes: &[Probe], columns: &[Column]) {
     page.push_str("\n## What each upstream dialect carries\n\n| feature |");
     for column in columns {
-        let _ = write!(page, " {} |", column.name);
+        write!(page, " {} |", column.name).expect("a string takes it");
     }
     page.push_str("\n|---|");
     page.push_str(&"---|".repeat(columns.len()));
     page.push('\n');
     for probe in probes {
-        let _ = write!(page, "| {} |", probe.name);
+        write!(page, "| {} |", probe.name).expect("a string takes it");
         for column in columns {
-            let _ = write!(page, " {} |", column.outcomes[probe.name].mark());
+            write!(page, " {} |", column.outcomes[probe.name].mark()).expect("a string takes it");
         }
         page.push('\n');
     }
@@ -149,15 +149,16 @@ fn features(page: &mut String, probes: &[Probe], columns: &[Column]) {
 fn pairs(page: &mut String, probes: &[Probe], columns: &[Column]) {
     page.push_str(PAIRS);
     for client in DIALECTS {
-        let _ = write!(
+        write!(
             page,
             "\n### {} clients\n\n| to | carried | approximated | left out | refused |\n|---|---|---|---|---|\n",
             client.name()
-        );
+        )
+        .expect("a string takes it");
         let asked: Vec<&Probe> = probes.iter().filter(|probe| can_ask(*client, probe, columns)).collect();
         for column in columns {
             if column.name == client.name() {
-                let _ = writeln!(page, "| {} | all: bytes pass | | | |", column.name);
+                writeln!(page, "| {} | all: bytes pass | | | |", column.name).expect("a string takes it");
                 continue;
             }
             let named = |wanted: Outcome| {
@@ -165,7 +166,7 @@ fn pairs(page: &mut String, probes: &[Probe], columns: &[Column]) {
                 found.collect::<Vec<_>>().join(", ")
             };
             let carried = asked.iter().filter(|probe| column.outcomes[probe.name].is_carried()).count();
-            let _ = writeln!(
+            writeln!(
                 page,
                 "| {} | {carried} of {} | {} | {} | {} |",
                 column.name,
@@ -173,7 +174,8 @@ fn pairs(page: &mut String, probes: &[Probe], columns: &[Column]) {
                 named(Outcome::Approximated),
                 named(Outcome::LeftOut),
                 named(Outcome::Refused)
-            );
+            )
+            .expect("a string takes it");
         }
     }
 }

@@ -7,12 +7,13 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use pingora_core::{
     apps::{HttpServerApp, HttpServerOptions, ServerApp},
     listeners::tls::Acceptor,
     protocols::{
         ALPN, Stream,
-        http::{ServerSession, v2::server::default_h2_options},
+        http::{ServerSession, v1::server::HttpSession, v2::server::default_h2_options},
     },
     server::{ShutdownWatch, configuration::ServerConf},
 };
@@ -21,7 +22,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::{
     front::Front,
-    head::{self, HeadError, Progress},
+    head::{self, Follows, HeadError, Progress},
     refuse,
     stack_lane::{self, Left},
     stream::ClientStream,
@@ -31,6 +32,9 @@ use crate::{errors::TooManyConnections, gateway::Shared};
 
 /// The first bytes of an HTTP/2 connection (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a body that nobody asked for may take to come, so that the connection can carry another request.
+const MAX_DRAIN: Duration = Duration::from_secs(2);
 
 /// Takes connections and hands requests to a [`Front`].
 pub struct Door {
@@ -55,7 +59,8 @@ enum NoHead {
 }
 
 enum Opening {
-    Http1,
+    /// A head of so many bytes, and what follows it.
+    Http1(usize, Follows),
     Http2,
 }
 
@@ -90,8 +95,8 @@ impl Door {
     async fn serve(&self, mut stream: Box<ClientStream>, mut speaks: Speaks, shutdown: &ShutdownWatch) {
         let mut idle = Idle::new(self.limits().idle);
         loop {
-            match self.next_head(&mut stream, speaks, &mut idle, shutdown).await {
-                Ok(Opening::Http1) => speaks = Speaks::Http1,
+            let (head, follows) = match self.next_head(&mut stream, speaks, &mut idle, shutdown).await {
+                Ok(Opening::Http1(head, follows)) => (head, follows),
                 Ok(Opening::Http2) => {
                     if ServerApp::process_new(&self.proxy, stream, shutdown).await.is_some() {
                         tracing::debug!("an HTTP/2 connection was handed back");
@@ -104,29 +109,43 @@ impl Door {
                 Err(NoHead::Refused(error, since)) => {
                     return refuse::answer(&self.shared, stream, error.into(), since).await;
                 }
-            }
-            let Some(again) = self.exchange(stream, shutdown).await else { return };
+            };
+            speaks = Speaks::Http1;
+            let Some(again) = self.exchange(stream, head, follows, shutdown).await else { return };
             stream = again;
         }
     }
 
-    /// Serves one request, and gives the connection back if it can carry another.
-    async fn exchange(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
-        // Pingora leaves what it proxies unflushed when a provider breaks off: nothing may be held back there.
-        let line = head::request_line(&stream.ahead);
+    /// Serves one request, the head of which are the first `head` bytes that were read ahead, and gives the connection
+    /// back if it can carry another.
+    async fn exchange(
+        &self,
+        mut stream: Box<ClientStream>,
+        head: usize,
+        follows: Follows,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Box<ClientStream>> {
+        let line = head::request_line(stream.ahead());
         let opaque = line.is_none_or(|(_, target)| self.shared.load().may_be_opaque(target));
+        // Pingora leaves what it proxies unflushed when a provider breaks off: nothing may be held back there.
         stream.gather(!opaque);
-        let mut session = ServerSession::new_http1(stream);
-        session.set_total_drain_timeout(Some(refuse::LINGER * 2));
-        if opaque {
-            // Pingora's proxy keeps a future of more than 100 KiB per request: only what it must proxy goes that way.
-            let stream = self.proxy.process_new_http(session, shutdown).await?.consume().0;
-            return stream.into_any().downcast::<ClientStream>().ok();
+        let taken = if opaque {
+            stream.expect(head, follows);
+            BytesMut::new()
+        } else {
+            // Pingora gets the head alone, so that no body comes along.
+            stream.take_head(head, follows)
+        };
+        let session = session(stream, taken);
+        if !opaque {
+            return self.serve_here(session, shutdown).await;
         }
-        self.serve_here(session, shutdown).await
+        // Pingora's proxy keeps a future of more than 100 KiB per request: only what it must proxy goes that way.
+        let stream = self.proxy.process_new_http(*session, shutdown).await?.consume().0;
+        stream.into_any().downcast::<ClientStream>().ok()
     }
 
-    async fn serve_here(&self, mut session: ServerSession, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
+    async fn serve_here(&self, mut session: Box<ServerSession>, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
         session.set_pipelining_enabled(true);
         match session.read_request().await {
             Ok(true) => {
@@ -137,6 +156,8 @@ impl Door {
                 if stack_lane::take(&self.shared, &mut session).await == Left::Broken {
                     return None;
                 }
+                // As Pingora does with bodies that it reads itself: what nobody asked for stands before the next request.
+                stack_lane::discard(&session, MAX_DRAIN).await.ok()?;
             }
             Ok(false) => return None,
             Err(error) => {
@@ -145,12 +166,12 @@ impl Door {
                 return None;
             }
         }
-        let (stream, next) = session.finish().await.ok()??.into_parts();
+        let (stream, next) = Box::pin(session.finish()).await.ok()??.into_parts();
         let mut stream = stream.into_any().downcast::<ClientStream>().ok()?;
         if let Some(mut next) = next {
             // The client has sent its next request already; Pingora has read some of it.
-            next.extend_from_slice(&stream.ahead);
-            stream.ahead = next;
+            next.extend_from_slice(stream.ahead());
+            *stream.ahead() = next;
         }
         Some(stream)
     }
@@ -173,7 +194,7 @@ impl Door {
         shutdown: &ShutdownWatch,
     ) -> Result<Opening, NoHead> {
         let limits = self.limits();
-        if stream.ahead.is_empty() {
+        if stream.ahead().is_empty() {
             first_bytes(stream, idle, shutdown).await?;
         }
         let since = Instant::now();
@@ -181,7 +202,7 @@ impl Door {
         let refused = |error| NoHead::Refused(error, since);
         let mut from = 0;
         loop {
-            let ahead = &stream.ahead[..];
+            let ahead = &stream.ahead()[..];
             if speaks != Speaks::Http1 && ahead.starts_with(HTTP2_PREFACE) {
                 return Ok(Opening::Http2);
             }
@@ -195,8 +216,7 @@ impl Door {
                     Progress::End(end) => {
                         let whole = ahead.get(..end).unwrap_or_default();
                         let follows = head::check(whole, limits.headers).map_err(refused)?;
-                        stream.expect(end, follows);
-                        return Ok(Opening::Http1);
+                        return Ok(Opening::Http1(end, follows));
                     }
                     Progress::More(next) => from = next,
                 }
@@ -216,6 +236,15 @@ impl Door {
     fn limits(&self) -> DoorLimits {
         Front::door_limits(&self.shared)
     }
+}
+
+/// A session for one request, boxed, as it is large: a future holds what it is given more than once. `head` is what
+/// Pingora parses first.
+fn session(stream: Box<ClientStream>, head: BytesMut) -> Box<ServerSession> {
+    let mut session = HttpSession::new(stream);
+    session.set_pipelined_prefix(head);
+    session.set_total_drain_timeout(Some(MAX_DRAIN));
+    Box::new(ServerSession::H1(session))
 }
 
 /// What the door holds clients to.

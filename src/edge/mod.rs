@@ -15,6 +15,7 @@ pub mod head;
 mod listen;
 mod opaque_lane;
 mod refuse;
+mod source;
 mod stack_lane;
 mod stream;
 mod tls;

@@ -16,7 +16,7 @@ use super::{
 use crate::gateway::{Admitted, REQUEST_ID, Shared, Unread};
 
 /// How long a connection that is being closed after an error is still read from, so that the answer is not lost.
-pub(super) const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How much is read from it meanwhile.
 const MAX_LINGER_BYTES: usize = 256 << 10;
@@ -24,10 +24,11 @@ const MAX_LINGER_BYTES: usize = 256 << 10;
 /// Answers a connection on which no request can be read, and closes it. What came of the head was read ahead; it began
 /// at `since`.
 pub(super) async fn answer(shared: &Shared, mut stream: Box<ClientStream>, error: BoxError, since: Instant) {
-    let line = head::request_line(&stream.ahead);
+    let client = client_of(&*stream);
+    let line = head::request_line(stream.ahead());
     let bodyless = line.is_some_and(|(method, _)| method == b"HEAD");
     let reason = error.to_string();
-    let unread = Unread { client: client_of(&*stream), line, since };
+    let unread = Unread { client, line, since };
     let (admitted, answer) = shared.load().refuse(&unread, error);
     tracing::debug!(request_id = %admitted.record.id, reason, "refused a connection");
     let (parts, bytes, open) = last(answer, &admitted);
@@ -46,7 +47,7 @@ pub(super) async fn answer(shared: &Shared, mut stream: Box<ClientStream>, error
 }
 
 /// Answers a head that passed the door and that Pingora does not take all the same.
-pub(super) async fn answer_session(shared: &Shared, mut session: ServerSession) {
+pub(super) async fn answer_session(shared: &Shared, mut session: Box<ServerSession>) {
     let client = session.client_addr().and_then(|address| address.as_inet().copied());
     let unread = Unread { client, line: None, since: Instant::now() };
     let (admitted, answer) = shared.load().refuse(&unread, HeadError::RequestLine.into());
@@ -101,7 +102,7 @@ async fn linger(mut stream: Box<ClientStream>) {
     let until = Instant::now() + LINGER;
     let mut read = 0;
     while read < MAX_LINGER_BYTES {
-        stream.ahead.clear();
+        stream.ahead().clear();
         match tokio::time::timeout_at(until, stream.read_ahead()).await {
             Ok(Ok(count)) if count > 0 => read += count,
             _ => return,

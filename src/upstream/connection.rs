@@ -154,7 +154,7 @@ impl HttpBody for Answer {
             None => Pin::new(incoming).poll_frame(cx),
             Some(connection) => {
                 let Connection { driver, gate, .. } = connection;
-                gate.poll(cx, |cx| {
+                gate.poll_if_woken(cx, |cx| {
                     // Asking first tells hyper that a chunk is wanted, so that driving it can deliver one.
                     let frame = Pin::new(&mut *incoming).poll_frame(cx);
                     if frame.is_ready() || *closed {

@@ -3,6 +3,7 @@
 //! Whatever comes, the answer is a proper error or a proper service: never a hang, a panic, or a second request that
 //! nobody sent.
 
+mod bodies;
 mod early;
 mod framing;
 mod head;

@@ -41,7 +41,7 @@ pub const COUNT: &str = "llm/v1/count_tokens";
 
 /// The dialect that configuration calls `name` for requests of `route_type`.
 pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {
-    let counters = COUNTERS.iter().map(|counter| -> &'static dyn Dialect { *counter });
+    let counters = COUNTERS.iter().map(|&counter| counter as &dyn Dialect);
     DIALECTS.iter().copied().chain(counters).find(|dialect| dialect.config_name() == (name, route_type))
 }
 

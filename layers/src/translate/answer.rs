@@ -1,6 +1,6 @@
 //! From an upstream's success to the client's answer: whole or streamed, native or cross.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response::Parts};
 use http_body_util::BodyExt;
 use lockgate_filters::{
@@ -120,7 +120,8 @@ async fn native_stream(
     let mut decoder = dialect.stream_decoder();
     let peeked = peek(&mut body, &mut *decoder, &attempt, started).await?;
     note_first(&attempt);
-    let head = native_head(&attempt, parts);
+    let mut head = native_head(&attempt, parts);
+    detach(&mut head.headers);
     let stream = NativeBody::new(&attempt, dialect, body, peeked.chunks, peeked.ended, spec);
     Ok(Response::from_parts(head, Body::stream(stream)))
 }
@@ -290,6 +291,21 @@ fn native_head(attempt: &Attempt, mut parts: Parts) -> Parts {
 pub(super) fn clean_headers(headers: &mut HeaderMap) {
     for name in &HOP_BY_HOP {
         headers.remove(name);
+    }
+}
+
+/// Copies the values out of the buffer that they were read into. A stream's head is kept until its end, and would keep
+/// the whole buffer.
+fn detach(headers: &mut HeaderMap) {
+    let mut joined = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    for value in headers.values() {
+        joined.extend_from_slice(value.as_bytes());
+    }
+    let mut joined = joined.freeze();
+    for value in headers.values_mut() {
+        if let Ok(copy) = HeaderValue::from_maybe_shared(joined.split_to(value.len())) {
+            *value = copy;
+        }
     }
 }
 

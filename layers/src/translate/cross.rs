@@ -172,6 +172,10 @@ impl HttpBody for CrossBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
+        if !this.out.is_empty() {
+            // The first event: somebody waits for it more than for anything that may be there by now.
+            return Poll::Ready(Some(Ok(Frame::data(this.out.split().freeze()))));
+        }
         this.poll_upstream(cx);
         if this.upstream.is_some() && !this.done {
             if let Poll::Ready(due) = this.watch.poll_due(cx) {

@@ -1,6 +1,5 @@
 //! Builds the request that goes to the upstream.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use lockgate_filters::{
     dialects::{self, Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
@@ -88,15 +87,24 @@ pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, Atte
 }
 
 /// Where state is kept, and whose.
+#[derive(Clone, Copy)]
 struct Kept<'a> {
     memory: &'a StateMemory,
     tenant: &'a str,
 }
 
-fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
+/// Bodies below this are joined: a copy costs less than the kernel's work on several pieces.
+const MIN_APART: usize = 16 << 10;
+
+fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Body, Lane) {
     let mut splices = face.dialect.splices(&call.inspection, speak);
     let strip_usage = call.inspection.stream.is_some() && !call.inspection.include_usage && speak.usage_in_stream;
-    (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
+    let body = if call.body.len() < MIN_APART {
+        Body::full(json::apply(&call.body, &mut splices))
+    } else {
+        Body::pieces(json::apply_in_pieces(&call.body, &mut splices))
+    };
+    (body, Lane::Native { strip_usage })
 }
 
 fn cross(
@@ -104,7 +112,7 @@ fn cross(
     face: &Face,
     speak: &DialectTarget<'_>,
     kept: Kept<'_>,
-) -> Result<(Bytes, Lane), AttemptError> {
+) -> Result<(Body, Lane), AttemptError> {
     let call = &attempt.call;
     let request = attempt.request().map_err(|error| AttemptError::new(error.clone()))?;
     let forgetful = !call.dialect.carries_state();
@@ -118,7 +126,7 @@ fn cross(
     let show_reasoning = !matches!(request.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
     let reply = Reply { show_reasoning, sealer: speak.sealer.clone(), ..reply_to(call) };
     let listener = forgetful.then(|| kept.memory.listen(kept.tenant));
-    let body = std::mem::take(&mut encoded.body);
+    let body = Body::full(std::mem::take(&mut encoded.body));
     Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply), listener }))
 }
 
@@ -151,7 +159,7 @@ fn too_lossy(dialect: &dyn Dialect, losses: &Losses) -> ErrorInfo {
         .with_code("lossy_translation")
 }
 
-fn request(call: &Call, target: &Target, face: &Face, body: Bytes, lane: &Lane) -> Result<Request<Body>, AttemptError> {
+fn request(call: &Call, target: &Target, face: &Face, body: Body, lane: &Lane) -> Result<Request<Body>, AttemptError> {
     let streamed = call.inspection.stream.is_some();
     let mut path = face.path_for(&target.model, streamed);
     if matches!(lane, Lane::Native { .. }) && call.inspection.stream == Some(StreamForm::JsonArray) {
@@ -164,7 +172,7 @@ fn request(call: &Call, target: &Target, face: &Face, body: Bytes, lane: &Lane) 
         std::borrow::Cow::Owned(path) => path.parse::<Uri>(),
     };
     let uri = uri.map_err(|_| AttemptError::invalid_answer(target, &"its path is no URI"))?;
-    let mut request = Request::new(Body::full(body));
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers(call, target, face, lane, streamed);

@@ -25,8 +25,8 @@ mod wire;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
@@ -54,6 +54,10 @@ enum Endpoint {
     Chat,
     Generate,
 }
+
+/// In what servers deviate from the common form.
+const QUIRKS: &[Quirk] =
+    &[Quirk { name: "no_think", what: "`think` is not sent: the server's models refuse the member" }];
 
 /// Implements both traits for an endpoint's type. The endpoints differ in what [`Endpoint`] says, and in names.
 macro_rules! speak {
@@ -140,6 +144,10 @@ macro_rules! speak {
             fn tap(&self, _tap: TapSpec) -> Box<dyn Tap> {
                 // Usage always comes, so there is never an uninvited piece of it to take out.
                 Box::new(stream::StreamTap::default())
+            }
+
+            fn quirks(&self) -> &'static [Quirk] {
+                QUIRKS
             }
         }
     };
