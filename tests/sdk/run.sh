@@ -16,7 +16,7 @@ mkdir -p "$work"
 # Installs once for each state of the two lists.
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
     python3 -m venv "$venv" &&
-        "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" &&
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" &&
         cp "$here/requirements.txt" "$venv/installed.txt" || exit 2
 fi
 if ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed.json"; then
@@ -40,6 +40,8 @@ providers:
   up-openai: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, models: [listed]}
   up-anthropic: {dialect: anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-api-key}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
+  up-cohere: {dialect: cohere, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
+  up-ollama: {dialect: ollama, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
 models:
   pool: {balance: failover, targets: [sim-openai/error=503, sim-anthropic/echo]}
 timeouts: {connect: 1s, first_event: 1s, between_events: 1s, total: 30s}

@@ -78,7 +78,13 @@ def post(gateway):
 
     def send(dialect, model, body, stream):
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        path = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages", "gemini": f"/v1beta/models/{model}:{verb}"}[dialect]
+        path = {
+            "openai": "/v1/chat/completions",
+            "anthropic": "/v1/messages",
+            "gemini": f"/v1beta/models/{model}:{verb}",
+            "cohere": "/v2/chat",
+            "ollama": "/api/generate" if "prompt" in body else "/api/chat",
+        }[dialect]
         headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "anthropic-version": "2023-06-01"}
         if dialect != "anthropic":
             del headers["anthropic-version"]
