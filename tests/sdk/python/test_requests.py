@@ -32,6 +32,7 @@ UNTRANSLATABLE = [
     '"n": 2', '"logprobs"', '"input_audio"', '"file_id"', '"video', '"modalities"', '"web_search', '"plugins"', "audio/", '"model_armor',
     '"modelArmorConfig"', '"http://', '"https://', '"url": "http', '"computer', '"advisor', '"functions"', '"document_url"', '"citations"',
     '"tool_choice": "any"', '"responseModalities"', '"openrouter:web_search"',
+    '"application/pdf"',
 ]  # fmt: skip
 
 

@@ -265,8 +265,8 @@ fn calls_are_written_whole_and_state_in_envelopes() {
     let part = &array[0]["candidates"][0]["content"]["parts"][0];
     assert_eq!(part["functionCall"], json!({"id": "id", "name": "f", "args": {"a": 1}}));
     let sse = write(&events, &reply(StreamForm::Sse));
-    let lines = sse.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    assert!(lines.into_iter().all(|line| line.starts_with(b"data: ")), "{sse:?}");
+    let text = std::str::from_utf8(&sse).expect("UTF-8");
+    assert!(text.lines().filter(|line| !line.is_empty()).all(|line| line.starts_with("data: ")), "{text}");
     let sealed = part["thoughtSignature"].as_str().expect("a signature");
     assert_eq!(Sealer::new(b"key").open(sealed), Some(opaque));
 }
