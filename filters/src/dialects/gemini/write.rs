@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{emit, parts::CODE_EXECUTION};
 use crate::{
-    json::{one_line, push_str},
+    json::push_str,
     model::{CallKind, RawJson, ToolCall},
 };
 
@@ -66,8 +66,7 @@ pub(super) fn arguments(call: &ToolCall) -> (Cow<'_, str>, bool) {
     match call.kind {
         CallKind::Custom => (Cow::Owned(wrap("input", args)), false),
         CallKind::Function if args.is_empty() => (Cow::Borrowed("{}"), false),
-        // Some models write their arguments on several lines, which an event of a stream cannot hold.
-        CallKind::Function if is_object(args) => (one_line(args), false),
+        CallKind::Function if is_object(args) => (Cow::Borrowed(args), false),
         CallKind::Function => (Cow::Owned(wrap("_raw", args)), true),
     }
 }
