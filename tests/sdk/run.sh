@@ -43,6 +43,8 @@ providers:
   up-anthropic: {dialect: anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-api-key}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
   up-bedrock: {dialect: bedrock, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
+  up-cohere: {dialect: cohere, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
+  up-ollama: {dialect: ollama, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
 models:
   pool: {balance: failover, targets: [sim-openai/error=503, sim-anthropic/echo]}
 timeouts: {connect: 1s, first_event: 1s, between_events: 1s, total: 30s}

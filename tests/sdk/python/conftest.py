@@ -84,6 +84,8 @@ def post(gateway):
             "gemini": f"/v1beta/models/{model}:{verb}",
             "bedrock": f"/model/{quote(model, safe='')}/{bedrock.VERB[stream]}",
         }
+        # Of the two paths of Ollama, the body tells.
+        paths["ollama"] = "/api/generate" if "prompt" in body else "/api/chat"
         path = paths[dialect]
         headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "anthropic-version": "2023-06-01"}
         if dialect != "anthropic":

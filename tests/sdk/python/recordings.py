@@ -22,6 +22,8 @@ FOLDERS = {
     "mistral": ("openai", r"chat/completions"),
     "bedrock": ("bedrock", r"/converse(-stream)?$"),
     "openai-responses": ("openai-responses", r"/responses$"),
+    "cohere": ("cohere", r"/v2/chat"),
+    "ollama": ("ollama", r"/api/(chat|generate)"),
 }
 
 
@@ -42,8 +44,8 @@ class Case:
 
     @property
     def stream(self):
-        framed = (self.path / "response.eventstream").exists()
-        return framed or (self.path / "response.sse").exists() or "streamGenerateContent" in (self.meta["path"] or "")
+        names = ("response.sse", "response.ndjson", "response.eventstream")
+        return any((self.path / name).exists() for name in names) or "streamGenerateContent" in (self.meta["path"] or "")
 
     @property
     def request(self):
@@ -58,6 +60,8 @@ class Case:
         _, kind, body = recorded(self.path, self.stream)
         if kind == bedrock.STREAM_TYPE:
             return bedrock.events(body)
+        if "ndjson" in kind:
+            return [json.loads(line) for line in body.decode().splitlines()]
         if "event-stream" not in kind:
             return [json.loads(body)]
         lines = re.split(r"\r\n|\n|\r", body.decode())
@@ -89,7 +93,15 @@ def cases():
 
 
 def meaning(case):
-    readers = {"openai": openai_meaning, "anthropic": anthropic_meaning, "gemini": gemini_meaning, "bedrock": bedrock_meaning, "openai-responses": responses_meaning}
+    readers = {
+        "openai": openai_meaning,
+        "anthropic": anthropic_meaning,
+        "gemini": gemini_meaning,
+        "bedrock": bedrock_meaning,
+        "openai-responses": responses_meaning,
+        "cohere": cohere_meaning,
+        "ollama": ollama_meaning,
+    }
     return readers[case.dialect](case.events())
 
 
@@ -238,3 +250,44 @@ def put(args, piece):
         args.append(value)
     else:
         args[last] = value
+
+
+def cohere_meaning(events):
+    out, calls, plan, usage = Meaning(), [], "", None
+    for event in events:
+        whole = "finish_reason" in event
+        end = event if whole else event.get("delta") or {}
+        out.raw = end.get("finish_reason") or out.raw
+        usage = end.get("usage") or usage
+        message = event["message"] if whole else end.get("message") or {}
+        plan += message.get("tool_plan") or ""
+        content = message.get("content") or []
+        for part in content if isinstance(content, list) else [content]:
+            out.text += part.get("text") or ""
+            out.reasoning += part.get("thinking") or ""
+        pieces = message.get("tool_calls") or []
+        for piece in pieces if isinstance(pieces, list) else [pieces]:
+            if piece.get("id"):
+                calls.append({"name": piece["function"]["name"], "arguments": ""})
+            calls[-1]["arguments"] += piece["function"].get("arguments") or ""
+    out.reasoning = plan + out.reasoning
+    out.calls = [(call["name"], json.loads(call["arguments"] or "{}") or {}) for call in calls]
+    tokens = (usage or {}).get("tokens")
+    if tokens:
+        given = tokens["input_tokens"] + tokens.get("image_tokens", 0)
+        out.usage = Usage(given, tokens["output_tokens"], usage.get("cached_tokens", 0), tokens.get("reasoning_tokens", 0))
+    return out
+
+
+def ollama_meaning(events):
+    out, calls = Meaning(), []
+    for event in events:
+        message = event.get("message") or {"content": event.get("response"), "thinking": event.get("thinking")}
+        out.text += message.get("content") or ""
+        out.reasoning += message.get("thinking") or ""
+        calls += [(call["function"]["name"], call["function"]["arguments"]) for call in message.get("tool_calls") or []]
+        out.raw = event.get("done_reason") or out.raw
+        if event.get("done"):
+            out.usage = Usage(event.get("prompt_eval_count", 0), event.get("eval_count", 0))
+    out.calls = calls
+    return out

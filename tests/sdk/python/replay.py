@@ -26,9 +26,16 @@ from urllib.parse import unquote
 import bedrock
 
 CORPUS = Path(os.environ.get("LOCKGATE_CORPUS") or Path(__file__).parents[4] / "shared" / "fixtures")
+PATHS = {
+    "/v1/chat/completions": "openai",
+    "/v1/messages": "anthropic",
+    "/v1/responses": "openai-responses",
+    "/v2/chat": "cohere",
+    "/api/chat": "ollama",
+    "/api/generate": "ollama",
+}
 # Small pieces are what the cut modes are for; several per event, but not one per byte.
 LONGEST_PIECE = 48
-PATHS = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic", "/v1/responses": "openai-responses"}
 
 
 @dataclass
@@ -96,7 +103,9 @@ async def read_request(reader):
     if converse:
         return Received("bedrock", unquote(converse[1]), converse[2] is not None, path, headers, body)
     dialect = PATHS.get(path.partition("?")[0], path)
-    return Received(dialect, str(body.get("model")), bool(body.get("stream")), path, headers, body)
+    # Ollama streams unless it is told not to.
+    stream = body.get("stream") is not False if dialect == "ollama" else bool(body.get("stream"))
+    return Received(dialect, str(body.get("model")), stream, path, headers, body)
 
 
 async def answer(request, reader, writer):
@@ -136,6 +145,8 @@ def recorded(folder, stream):
         return meta["status"], bedrock.STREAM_TYPE, (folder / "response.eventstream").read_bytes()
     if (folder / "response.sse").exists():
         return meta["status"], meta["content_type"] or "text/event-stream", (folder / "response.sse").read_bytes()
+    if (folder / "response.ndjson").exists():
+        return meta["status"], meta["content_type"] or "application/x-ndjson", (folder / "response.ndjson").read_bytes()
     body = (folder / "response.json").read_bytes()
     if stream and body.lstrip().startswith(b"["):
         events = [b"data: " + json.dumps(event).encode() + b"\r\n\r\n" for event in json.loads(body)]
@@ -162,7 +173,8 @@ def canned(request, texts):
         return "application/json", [json.dumps(unary).encode()]
     if request.dialect == "bedrock":
         return bedrock.STREAM_TYPE, events
-    return "text/event-stream", [event.encode() for event in events]
+    kind = "application/x-ndjson" if request.dialect == "ollama" else "text/event-stream"
+    return kind, [event.encode() for event in events]
 
 
 def data(event, name=None):
@@ -235,7 +247,45 @@ def responses_answer(texts):
     return unary, [data(event | {"sequence_number": n}, event["type"]) for n, event in enumerate(events)]
 
 
-ANSWERS = {"openai": openai_answer, "anthropic": anthropic_answer, "gemini": gemini_answer, "openai-responses": responses_answer, "bedrock": bedrock.answer}
+def cohere_answer(texts):
+    tokens = {"input_tokens": 3, "output_tokens": 2}
+    usage = {"billed_units": tokens, "tokens": tokens}
+    whole = {"role": "assistant", "content": [{"type": "text", "text": "".join(texts)}]}
+    empty = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
+
+    def content(kind, value):
+        return {"type": f"content-{kind}", "index": 0, "delta": {"message": {"content": value}}}
+
+    events = [
+        {"id": "id-1", "type": "message-start", "delta": {"message": empty}},
+        content("start", {"type": "text", "text": ""}),
+        *(content("delta", {"text": text}) for text in texts),
+        {"type": "content-end", "index": 0},
+        {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage}},
+    ]
+    unary = {"id": "id-1", "message": whole, "finish_reason": "COMPLETE", "usage": usage}
+    return unary, [*(data(event, event["type"]) for event in events), "data: [DONE]\n\n"]
+
+
+def ollama_answer(texts):
+    def line(text, **more):
+        # Both endpoints at once: each reads the member that is its own.
+        said = {"message": {"role": "assistant", "content": text}, "response": text}
+        return {"model": "m", "created_at": "2026-01-01T00:00:00Z"} | said | {"done": False} | more
+
+    end = {"done": True, "done_reason": "stop", "total_duration": 9, "prompt_eval_count": 3, "eval_count": 2}
+    return line("".join(texts), **end), [json.dumps(each) + "\n" for each in [*(line(text) for text in texts), line("", **end)]]
+
+
+ANSWERS = {
+    "openai": openai_answer,
+    "anthropic": anthropic_answer,
+    "gemini": gemini_answer,
+    "bedrock": bedrock.answer,
+    "openai-responses": responses_answer,
+    "cohere": cohere_answer,
+    "ollama": ollama_answer,
+}
 
 if __name__ == "__main__":
     try:

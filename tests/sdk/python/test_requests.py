@@ -25,6 +25,8 @@ ASKS = {
     "named": (dict(turns=TURNS[:1], tools=TOOLS, choice="ping"), ["ping"]),
     "think": (dict(turns=TURNS[:1], think=True), []),
 }
+# Ollama's wire has no choice among tools: what must not be called is not offered, and the rest is the model's.
+UNSAID = {"none", "required"}
 # Members of recorded requests that another dialect cannot carry: with one of them a 400 is an honest answer.
 UNTRANSLATABLE = [
     '"mcp_servers"', '"container', "_20250", "_20260", "_20251", '"server_tool_use"', '"mid_conv', '"cachedContent"', '"cached_content"',
@@ -33,6 +35,7 @@ UNTRANSLATABLE = [
     '"modelArmorConfig"', '"http://', '"https://', '"url": "http', '"computer', '"advisor', '"functions"', '"document_url"', '"citations"',
     '"tool_choice": "any"', '"responseModalities"', '"openrouter:web_search"', '"background"', '"tool_search', '"file_search"', '"mcp"',
     '"stop"', '"stop_sequences"', '"stopSequences"', '"functions"', '"code_interpreter"', '"item_reference"',
+    '"application/pdf"',
 ]  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def test_request_of_an_sdk_is_one_the_upstream_takes(name, client, dialect, stre
     assert not wire.errors(dialect, received.body)
     # google-genai writes base64 in its URL-safe alphabet, which Gemini takes too.
     said = "\n".join([json.dumps(received.body, ensure_ascii=False), *(s.translate(STANDARD) for s in strings(received.body))])
-    for word in words:
+    for word in words if name not in UNSAID or "ollama" not in (client, dialect) else []:
         assert any(each.lower() in said.lower() for each in word.split("|")), f"{word} is missing"
     assert "sk-test" not in str(received.headers), "the gateway's key stays here"
     assert "sk-up" in str(received.headers), "the provider's key goes out"

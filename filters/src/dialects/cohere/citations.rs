@@ -5,7 +5,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::wire::{Object, Text, Writer, keep_raw, lenient};
-use crate::model::{Citation, Family, Span, SpanUnit, Str};
+use crate::{
+    json::one_line,
+    model::{Citation, Family, Span, SpanUnit, Str},
+};
 
 #[derive(Deserialize)]
 struct Wire<'a> {
@@ -55,7 +58,7 @@ pub(super) fn own(citation: &Citation) -> Option<&str> {
 /// Writes a citation of the characters `span` of content part `index`. `said` is what they say, where it is known.
 pub(super) fn push(out: &mut BytesMut, citation: &Citation, span: (usize, usize), said: Option<&str>, index: u64) {
     if let Some(raw) = own(citation) {
-        out.extend_from_slice(raw.as_bytes());
+        out.extend_from_slice(one_line(raw).as_bytes());
         return;
     }
     let mut object = Writer::object(out);

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     dialects::{Reply, ResponseError},
+    json::one_line,
     model::{
         CallKind, Candidate, FilterError, Finish, FinishReason, Part, PartContent, RawJson, Reasoning, Response, Str,
         ToolCall, Usage,
@@ -181,7 +182,8 @@ fn push_arguments(out: &mut BytesMut, call: &ToolCall) -> bool {
         return true;
     }
     if args.starts_with('{') && serde_json::from_str::<&RawValue>(args).is_ok() {
-        out.extend_from_slice(args.as_bytes());
+        // Some models write their arguments on several lines; a stream's value is one.
+        out.extend_from_slice(one_line(args).as_bytes());
         return true;
     }
     let mut object = Writer::object(out);

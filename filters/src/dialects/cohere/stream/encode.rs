@@ -163,6 +163,8 @@ impl Encoder {
             return;
         }
         self.phase = Phase::Open;
+        // All that some upstreams count; what comes later replaces it.
+        self.usage = start.usage.or(self.usage);
         if !start.id.is_empty() {
             self.id = start.id.clone();
         }

@@ -11,8 +11,8 @@ use super::super::{
 };
 use crate::{
     dialects::{Reply, StreamEncoder},
-    json::{push_raw_str, push_str},
-    model::{Delta, Event, Finish, FinishReason, PartKey, PartKind, PartStart, RawJson, Str, ToolCall, Usage},
+    json::{one_line, push_raw_str, push_str},
+    model::{Delta, Event, Finish, FinishReason, PartKey, PartKind, PartStart, RawJson, Start, Str, ToolCall, Usage},
 };
 
 /// An open part of the answer.
@@ -52,7 +52,7 @@ impl StreamEncoder for Encoder {
         }
         match event {
             Event::Delta { part, delta } => self.delta(*part, delta, out),
-            Event::Start(start) if start.created != 0 => self.created = start.created,
+            Event::Start(start) => self.start(start),
             // The wire has one answer.
             Event::PartStart(start) if start.candidate == 0 => self.begin(start),
             Event::PartEnd(part) => self.close(*part, out),
@@ -64,7 +64,7 @@ impl StreamEncoder for Encoder {
                 self.done = true;
             }
             Event::End => self.end(out),
-            Event::Start(_) | Event::PartStart(_) | Event::Finish { .. } | Event::Ping => {}
+            Event::PartStart(_) | Event::Finish { .. } | Event::Ping => {}
         }
     }
 }
@@ -84,6 +84,14 @@ impl Encoder {
             finish: None,
             done: false,
         }
+    }
+
+    fn start(&mut self, start: &Start) {
+        if start.created != 0 {
+            self.created = start.created;
+        }
+        // All that some upstreams count; what comes later replaces it.
+        self.usage = start.usage.or(self.usage);
     }
 
     fn begin(&mut self, start: &PartStart) {
@@ -159,7 +167,7 @@ impl Encoder {
             Endpoint::Chat => br#""message":{"role":"assistant","content":""},"done":false,"logprobs":"#,
             Endpoint::Generate => br#""response":"","done":false,"logprobs":"#,
         });
-        out.extend_from_slice(tokens.as_str().as_bytes());
+        out.extend_from_slice(one_line(tokens.as_str()).as_bytes());
         out.put_slice(b"}\n");
     }
 

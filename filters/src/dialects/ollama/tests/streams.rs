@@ -7,7 +7,7 @@ use crate::{
     dialects::TapSpec,
     model::{
         CallKind, Delta, ErrorClass, FilterError, Finish, FinishReason, PartContent, PartKey, PartKind, PartStart,
-        RawJson, ToolCall, Usage,
+        RawJson, Start, ToolCall, Usage,
     },
 };
 
@@ -196,6 +196,25 @@ fn a_client_reads_words_at_once_and_calls_when_they_are_whole() {
     let told = lines(&written(&OllamaGenerate, &all, &reply()));
     assert_eq!((&told[0]["thinking"], &told[1]["response"]), (&json!("Hm"), &json!("a\"b\n")));
     assert_eq!((&told[4]["response"], &told[4]["done"]), (&json!(""), &json!(true)));
+}
+
+#[test]
+fn arguments_on_several_lines_stay_on_one() {
+    let name = Str::from_static("f");
+    let call = ToolCall { id: Str::from_static("c1"), name, kind: CallKind::Function, args: Str::new() };
+    let all = [
+        Event::Start(Box::new(Start {
+            usage: Some(Usage { input_uncached: 7, ..Usage::default() }),
+            ..Start::default()
+        })),
+        started(0, PartKind::ToolCall(call)),
+        delta(0, Delta::Args(Str::from_static("{\n  \"a\": \"b\\nc\"\r\n}"))),
+        Event::PartEnd(PartKey(0)),
+        Event::End,
+    ];
+    let told = lines(&written(&Ollama, &all, &reply()));
+    assert_eq!(told[0]["message"]["tool_calls"][0]["function"]["arguments"], json!({"a": "b\nc"}));
+    assert_eq!(told[1]["prompt_eval_count"], 7, "counts that come with the start alone are told");
 }
 
 #[test]
