@@ -66,7 +66,7 @@ def test_bearer_tokens_and_other_places_of_the_key(gateway):
 
 @pytest.mark.parametrize("client", DIALECTS)
 def test_headers_of_an_answer(client, post):
-    bodies = {"gemini": {"contents": [{"parts": [{"text": "Hello."}]}]}}
+    bodies = {"gemini": {"contents": [{"parts": [{"text": "Hello."}]}]}, "openai-responses": {"model": "sim/echo", "input": "Hello."}}
     chat = {"model": "sim/echo", "max_tokens": 99, "messages": [{"role": "user", "content": "Hello."}]}
     status, headers, _ = post(client, "sim/echo", bodies.get(client, chat), stream=False)
     assert status == 200
