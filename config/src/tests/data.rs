@@ -59,9 +59,9 @@ fn a_server_of_ones_own_has_an_api_beside_chat_only_if_it_says_so() {
         house.faces.iter().map(|face| (face.route_type.clone(), face.path.clone())).collect::<Vec<_>>()
     };
     let chat = ("llm/v1/chat".to_owned(), "/v1/chat/completions".to_owned());
-    assert_eq!(faces(""), [chat.clone()]);
+    assert_eq!(faces(""), std::slice::from_ref(&chat));
     let responses = ("llm/v1/responses".to_owned(), "/v1/responses".to_owned());
-    assert_eq!(faces(", paths: {responses: /v1/responses}"), [responses.clone()]);
+    assert_eq!(faces(", paths: {responses: /v1/responses}"), std::slice::from_ref(&responses));
     let both = ", paths: {responses: /v1/responses, chat: /v1/chat/completions}";
     assert_eq!(faces(both), [chat, responses]);
 }
@@ -93,7 +93,7 @@ fn the_built_in_routes_serve_every_dialect() {
     assert_eq!(route("/v1/responses").route_type, "llm/v1/responses");
     assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
     assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
-    assert_eq!(route("/v1/models/{id}").dialects.is_empty(), true);
+    assert!(route("/v1/models/{id}").dialects.is_empty());
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
     assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");
     assert!(config.routes.iter().all(|route| route.builtin));
