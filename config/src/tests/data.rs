@@ -54,9 +54,9 @@ fn a_server_of_ones_own_has_an_api_beside_chat_only_if_it_says_so() {
         house.faces.iter().map(|face| (face.route_type.clone(), face.path.clone())).collect::<Vec<_>>()
     };
     let chat = ("llm/v1/chat".to_owned(), "/v1/chat/completions".to_owned());
-    assert_eq!(faces(""), [chat.clone()]);
+    assert_eq!(faces(""), std::slice::from_ref(&chat));
     let responses = ("llm/v1/responses".to_owned(), "/v1/responses".to_owned());
-    assert_eq!(faces(", paths: {responses: /v1/responses}"), [responses.clone()]);
+    assert_eq!(faces(", paths: {responses: /v1/responses}"), std::slice::from_ref(&responses));
     let both = ", paths: {responses: /v1/responses, chat: /v1/chat/completions}";
     assert_eq!(faces(both), [chat, responses]);
 }

@@ -75,8 +75,6 @@ class Meaning:
     reasoning: str = ""
     refusal: str = ""
     calls: list = None
-    # Calls of tools that take free text.
-    free: list = None
     raw: str | None = None
     usage: Usage | None = None
     error: dict | None = None
@@ -226,7 +224,7 @@ def responses_meaning(events):
         if item["type"] == "function_call":
             out.calls.append((item["name"], json.loads(item["arguments"] or "{}")))
         if item["type"] == "custom_tool_call":
-            out.free = [*(out.free or []), (item["name"], item["input"])]
+            out.calls.append((item["name"], {"input": item["input"]}))
     if usage := answer.get("usage"):
         read = (usage.get("input_tokens_details") or {}).get("cached_tokens") or 0
         reasoning = (usage.get("output_tokens_details") or {}).get("reasoning_tokens") or 0

@@ -73,6 +73,7 @@ def test_bearer_tokens_and_other_places_of_the_key(gateway):
 def test_headers_of_an_answer(client, post):
     bodies = {
         "gemini": {"contents": [{"parts": [{"text": "Hello."}]}]},
+        "openai-responses": {"model": "sim/echo", "input": "Hello."},
         "bedrock": {"messages": [{"role": "user", "content": [{"text": "Hello."}]}]},
     }
     chat = {"model": "sim/echo", "max_tokens": 99, "messages": [{"role": "user", "content": "Hello."}]}

@@ -40,7 +40,8 @@ def errors(dialect, body):
         case "openai-responses":
             known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
             # The types want of a message what only the provider's own answers have.
-            known["input"] = [item if item.get("role") != "assistant" else own_message(item) for item in body["input"]]
+            if isinstance(body["input"], list):
+                known["input"] = [own_message(item) if item.get("role") == "assistant" else item for item in body["input"]]
             return misfits(known, ResponseCreateParamsNonStreaming, "$") or responses_rules(body)
         case "cohere":
             return cohere_misfits(body) or called_in_order(body)
@@ -189,11 +190,15 @@ def called_in_order(body):
 
 
 def own_message(item):
+    if isinstance(item["content"], str):
+        return item
     content = [part | {"annotations": []} if part["type"] == "output_text" else part for part in item["content"]]
     return item | {"id": "msg_1", "status": "completed", "content": content}
 
 
 def responses_rules(body):
+    if isinstance(body["input"], str):
+        return []
     found, asked, following = [], set(), None
     for i, item in reversed(list(enumerate(body["input"]))):
         kind = item.get("type", "message")

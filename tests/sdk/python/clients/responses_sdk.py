@@ -70,7 +70,7 @@ def answer(response):
     output = [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in response.output]
     thoughts = [item for item in output if item["type"] == "reasoning"]
     parts = [part for item in output if item["type"] == "message" for part in item["content"]]
-    calls = [item for item in output if item["type"] == "function_call"]
+    calls = [item for item in output if item["type"] in ("function_call", "custom_tool_call")]
     reason = response.incomplete_details and response.incomplete_details.reason
     finish = INCOMPLETE.get(reason, "other") if response.status == "incomplete" else "tools" if calls else "stop"
     refused = any(part["type"] == "refusal" for part in parts)
@@ -78,12 +78,17 @@ def answer(response):
         text="".join(part.get("text") or part.get("refusal") or "" for part in parts),
         reasoning="\n\n".join(part["text"] for item in thoughts for part in item.get("summary") or item.get("content") or []),
         signed=any(item.get("encrypted_content") for item in thoughts),
-        calls=[Call(call["call_id"], call["name"], json.loads(call["arguments"])) for call in calls],
+        calls=[Call(call["call_id"], call["name"], args_of(call)) for call in calls],
         raw_finish=reason or response.status,
         finish="filter" if refused and finish == "stop" else finish,
         usage=response.usage and tokens(response.usage),
         native=output,
     )
+
+
+def args_of(call):
+    """A call of a tool that takes free text counts as one of a function with that text."""
+    return {"input": call["input"]} if "input" in call else json.loads(call["arguments"])
 
 
 def tokens(usage):

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The members that are decoded; the rest is kept as it is.
-const KNOWN: [&str; 28] = [
+const KNOWN: [&str; 26] = [
     "model",
     "input",
     "instructions",
@@ -45,9 +45,6 @@ const KNOWN: [&str; 28] = [
     "truncation",
     "stream",
     "stream_options",
-    // Chat's, which some clients send here too.
-    "stop",
-    "seed",
 ];
 
 /// What may be included in an answer and is in it anyway: state comes in an envelope, whoever made it.

@@ -18,9 +18,6 @@ use crate::{
     seal::Sealer,
 };
 
-/// What stands for the output of a call that the history does not answer.
-const NO_RESULT: &str = "ERROR: no result of this call was recorded";
-
 /// The conversation in wire order.
 ///
 /// # Errors
@@ -87,8 +84,8 @@ impl Encoder<'_> {
                 }
                 self.message(role, text_kind, &mut said, list)?;
                 match piece {
-                    Piece::Unanswered { call, .. } => output_item(call, free.contains(call), list, |object| {
-                        object.str("output", NO_RESULT);
+                    Piece::Unanswered { call, name } => output_item(call, free.contains(call), list, |object| {
+                        object.str("output", &format!("ERROR: no result of this call of `{name}` was recorded"));
                         Ok(())
                     })?,
                     piece => {

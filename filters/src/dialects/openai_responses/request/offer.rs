@@ -25,6 +25,24 @@ const EQUALS: &[(&[&str], &str, &str)] = &[
     ),
 ];
 
+/// Tools that the vendor runs in this API, or lets clients run. Its other API has more, and so have its followers.
+const OWN: &[&str] = &[
+    "apply_patch",
+    "code_interpreter",
+    "computer",
+    "computer_use_preview",
+    "file_search",
+    "image_generation",
+    "local_shell",
+    "mcp",
+    "namespace",
+    "programmatic_tool_calling",
+    "shell",
+    "tool_search",
+    "web_search",
+    "web_search_preview",
+];
+
 impl Encoder<'_> {
     /// Writes `tools`, `tool_choice` and `parallel_tool_calls`.
     pub(super) fn tools(&mut self, body: &mut Writer<'_>) -> Result<(), ErrorInfo> {
@@ -38,12 +56,11 @@ impl Encoder<'_> {
         }
         list.end();
         self.tool_choice(body);
-        if let Some(parallel) = request.parallel_tools {
-            if self.target.has_quirk("no_parallel_tool_calls") {
-                self.losses.drop(Field::ParallelTools);
-            } else {
-                body.bool("parallel_tool_calls", parallel);
-            }
+        let takes_parallel = self.profile.parallel && !self.target.has_quirk("no_parallel_tool_calls");
+        match request.parallel_tools {
+            Some(parallel) if takes_parallel => body.bool("parallel_tool_calls", parallel),
+            Some(false) => self.losses.drop(Field::ParallelTools),
+            _ => {}
         }
         Ok(())
     }
@@ -70,7 +87,7 @@ impl Encoder<'_> {
                 }
                 object.end();
             }
-            Tool::Server { kind, raw, .. } => match server_tool(tool) {
+            Tool::Server { kind, raw, .. } => match server_tool(tool, self.native) {
                 Some("") => list.element().extend_from_slice(raw.as_str().as_bytes()),
                 Some(equal) => {
                     self.losses.approx(Field::ServerTool);
@@ -187,11 +204,11 @@ impl Encoder<'_> {
 }
 
 /// The tool of this vendor's that stands for a provider's; empty if it is its own. `None` if there is none.
-fn server_tool(tool: &Tool) -> Option<&'static str> {
+fn server_tool(tool: &Tool, native: bool) -> Option<&'static str> {
     let Tool::Server { family, kind, .. } = tool else { return None };
     let equal = EQUALS.iter().find(|(kinds, own, _)| kinds.contains(&&**kind) && **kind != **own);
     match (family, equal) {
-        (Family::OpenAi, None) => Some(""),
+        (Family::OpenAi, None) if native || OWN.contains(&&**kind) => Some(""),
         (_, Some((.., equal))) => Some(equal),
         (_, None) => EQUALS.iter().find(|(_, own, _)| **kind == **own).map(|(.., equal)| *equal),
     }
