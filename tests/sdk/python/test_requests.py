@@ -31,7 +31,7 @@ UNTRANSLATABLE = [
     '"fileData"', '"file_data"', '"fileSearch"', '"googleSearch"', '"codeExecution"', '"urlContext"', '"toolCall"', '"candidateCount"',
     '"n": 2', '"logprobs"', '"input_audio"', '"file_id"', '"video', '"modalities"', '"web_search', '"plugins"', "audio/", '"model_armor',
     '"modelArmorConfig"', '"http://', '"https://', '"url": "http', '"computer', '"advisor', '"functions"', '"document_url"', '"citations"',
-    '"tool_choice": "any"', '"responseModalities"', '"openrouter:web_search"',
+    '"tool_choice": "any"', '"responseModalities"', '"openrouter:web_search"', '"systemTool"',
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import bedrock
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from google.genai import types as gemini
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 # Members that the vendor takes and the SDK's type leaves out: `stream` stands in a type of its own, newer models lost the others.
 ALSO_TAKEN = {"openai": {"stream"}, "anthropic": {"stream", "temperature", "top_p", "top_k"}}
@@ -22,6 +22,7 @@ GEMINI_MEMBERS = {
     "toolConfig": gemini.ToolConfig,
     "generationConfig": gemini.GenerationConfig,
     "safetySettings": list[gemini.SafetySetting],
+    "serviceTier": gemini.ServiceTier,
 }
 
 
@@ -93,7 +94,7 @@ def gemini_misfits(name, value):
     many = typing.get_origin(kind) is list
     try:
         for item in value if many else [value]:
-            (typing.get_args(kind)[0] if many else kind).model_validate_json(json.dumps(item))
+            TypeAdapter(typing.get_args(kind)[0] if many else kind).validate_json(json.dumps(item))
     except ValidationError as error:
         return [f"$.{name}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     return []
