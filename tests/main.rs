@@ -7,6 +7,7 @@
 mod support;
 
 mod architecture;
+mod bedrock;
 mod cli;
 mod conversations;
 mod corpus;

@@ -57,7 +57,9 @@ impl RetryOn {
             // The next target has another key, or fetches for itself: those that do not are passed over.
             Fault::Auth | Fault::Media => true,
             Fault::RateLimit | Fault::Server | Fault::Request => {
-                let status = error.info.upstream_status.unwrap_or(0);
+                // An error inside a success has no status of its own, but a class.
+                let own = if error.fault == Fault::Request { 0 } else { error.info.class.status() };
+                let status = error.info.upstream_status.unwrap_or(own);
                 self.statuses.iter().any(|(low, high)| (*low..=*high).contains(&status))
             }
         }

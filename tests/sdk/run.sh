@@ -28,14 +28,17 @@ fi
 free_ports() {
     "$venv/bin/python" -c '
 import socket
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
 print(*(s.getsockname()[1] for s in held))'
 }
-read -r port upstream_port <<PORTS
+read -r port upstream_port tls_port <<PORTS
 $(free_ports)
 PORTS
+"$venv/bin/python" "$here/python/certificate.py" "$work" || exit 2
 cat >"$work/lockgate.yaml" <<YAML
-listen: 127.0.0.1:$port
+listeners:
+  - address: 127.0.0.1:$port
+  - {address: "127.0.0.1:$tls_port", tls: {cert: "$work/chain.pem", key: "$work/key.pem"}}
 keys: [{name: sdk, key: sk-test}]
 providers:
   up-openai: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, models: [listed]}
@@ -61,6 +64,7 @@ until "$venv/bin/python" -c "import urllib.request as u; u.urlopen('http://127.0
     sleep 0.1
 done
 
+export LOCKGATE_TLS_URL="https://127.0.0.1:$tls_port" LOCKGATE_CA="$work/chain.pem"
 export LOCKGATE_BIN="$bin" LOCKGATE_URL="http://127.0.0.1:$port" LOCKGATE_KEY=sk-test LOCKGATE_UPSTREAM_PORT="$upstream_port"
 failed=0
 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$here/python" "$@" || failed=1

@@ -13,7 +13,7 @@ import bedrock
 import pytest
 from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError, EventStreamError
-from clients.bedrock_sdk import client
+from clients.bedrock_sdk import Client
 from conftest import DIALECTS, DIRECT, KEY
 from model import CASES
 from replay import CORPUS
@@ -24,7 +24,7 @@ PDF = base64.b64encode(b"%PDF-1.4 nothing in it")
 
 @pytest.fixture(scope="session")
 def sdk(gateway):
-    return client(gateway, KEY)
+    return Client(gateway, KEY)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def open_gateway(tmp_path_factory):
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["unary", "stream"])
 def test_signed_calls_pass_an_open_gateway(open_gateway, streamed):
-    signed = client(open_gateway)
+    signed = Client(open_gateway)
     if streamed:
         events = list(signed.converse_stream(modelId="sim/echo", messages=HELLO)["stream"])
         assert "".join(e["contentBlockDelta"]["delta"]["text"] for e in events if "contentBlockDelta" in e) == "Hello."
@@ -64,7 +64,7 @@ def test_signed_calls_pass_an_open_gateway(open_gateway, streamed):
 
 
 def test_signed_calls_are_told_what_to_send(gateway):
-    signed = client(gateway)
+    signed = Client(gateway)
     with pytest.raises(signed.exceptions.AccessDeniedException, match="AWS_BEARER_TOKEN_BEDROCK") as raised:
         signed.converse(modelId="sim/echo", messages=HELLO)
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
@@ -89,7 +89,7 @@ def test_ids_keep_their_colons_and_slashes(sdk, upstream, model, streamed):
 
 def test_native_requests_keep_their_bytes(sdk, upstream):
     sent = []
-    sdk.meta.events.register("before-send.bedrock-runtime", lambda request, **_: sent.append(request.body))
+    sdk.events.register("before-send.bedrock-runtime", lambda request, **_: sent.append(request.body))
     image = {"format": "png", "source": {"bytes": base64.b64decode(CASES["png"])}}
     document = {"format": "pdf", "name": "a paper", "source": {"bytes": base64.b64decode(PDF)}}
     content = [{"image": image}, {"document": document}, {"text": "Read them."}, {"cachePoint": {"type": "default"}}]
@@ -179,6 +179,6 @@ def test_a_broken_native_stream_ends_with_an_exception(post, mode):
 
 def test_retries_are_left_to_boto3(gateway):
     """With boto3's own retries, an overloaded provider is asked again, and the last error is the one that comes."""
-    patient = client(gateway, KEY)
+    patient = Client(gateway, KEY)
     with pytest.raises(ClientError, match=re.escape("status 503")):
         patient.converse(modelId="sim-bedrock/error=503", messages=HELLO)

@@ -35,7 +35,7 @@ UNTRANSLATABLE = [
     '"modelArmorConfig"', '"http://', '"https://', '"url": "http', '"computer', '"advisor', '"functions"', '"document_url"', '"citations"',
     '"tool_choice": "any"', '"responseModalities"', '"openrouter:web_search"', '"background"', '"tool_search', '"file_search"', '"mcp"',
     '"stop"', '"stop_sequences"', '"stopSequences"', '"functions"', '"code_interpreter"', '"item_reference"',
-    '"application/pdf"',
+    '"application/pdf"', '"systemTool"',
 ]  # fmt: skip
 
 

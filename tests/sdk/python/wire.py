@@ -26,6 +26,7 @@ GEMINI_MEMBERS = {
     "toolConfig": gemini.ToolConfig,
     "generationConfig": gemini.GenerationConfig,
     "safetySettings": list[gemini.SafetySetting],
+    "serviceTier": gemini.ServiceTier,
 }
 
 
@@ -107,7 +108,7 @@ def gemini_misfits(name, value):
     many = typing.get_origin(kind) is list
     try:
         for item in value if many else [value]:
-            (typing.get_args(kind)[0] if many else kind).model_validate_json(json.dumps(item))
+            TypeAdapter(typing.get_args(kind)[0] if many else kind).validate_json(json.dumps(item))
     except ValidationError as error:
         return [f"$.{name}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     return []

@@ -4,6 +4,8 @@ import base64
 import json
 import os
 from contextlib import contextmanager
+from functools import partial
+from unittest import mock
 
 import boto3
 from bedrock import gather
@@ -21,21 +23,36 @@ FINISH = {
     "guardrail_intervened": "filter",
 }
 REGION = "us-east-1"
+VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 
 
-def client(url, key=None, **options):
-    """A client with a bearer key, as boto3 takes it from the environment, or with credentials that it signs with."""
-    before = os.environ.pop("AWS_BEARER_TOKEN_BEDROCK", None)
-    if key:
-        os.environ["AWS_BEARER_TOKEN_BEDROCK"] = key
-    try:
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=30, **options)
+class Client:
+    """boto3's client with a bearer key, which it takes from the environment, now and at each call, or with credentials that it signs with."""
+
+    def __init__(self, url, key=None):
+        # It sends keys over TLS only.
+        tls = os.environ.get("LOCKGATE_TLS_URL") if key else None
+        key = key if tls else None
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=30)
         credentials = {} if key else {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret"}
-        return boto3.client("bedrock-runtime", endpoint_url=url, region_name=REGION, config=config, **credentials)
-    finally:
-        os.environ.pop("AWS_BEARER_TOKEN_BEDROCK", None)
-        if before:
-            os.environ["AWS_BEARER_TOKEN_BEDROCK"] = before
+        self.key = key
+        arguments = {"endpoint_url": tls or url, "region_name": REGION, "config": config} | credentials
+        arguments["verify"] = os.environ.get("LOCKGATE_CA")
+        self.sdk = self.call(partial(boto3.client, "bedrock-runtime"), arguments)
+        self.exceptions, self.events = self.sdk.exceptions, self.sdk.meta.events
+
+    def converse(self, **arguments):
+        return self.call(self.sdk.converse, arguments)
+
+    def converse_stream(self, **arguments):
+        return self.call(self.sdk.converse_stream, arguments)
+
+    def call(self, operation, arguments):
+        with mock.patch.dict(os.environ):
+            os.environ.pop(VARIABLE, None)
+            if self.key:
+                os.environ[VARIABLE] = self.key
+            return operation(**arguments)
 
 
 class BedrockClient:
@@ -45,7 +62,7 @@ class BedrockClient:
     statuses = {"authentication": [403]}
 
     def __init__(self, url, key):
-        self.sdk = client(url, key)
+        self.sdk = Client(url, key)
         named = self.sdk.exceptions
         self.errors = {
             "bad_request": named.ValidationException,
@@ -85,12 +102,12 @@ class BedrockClient:
             params["body"] = json.dumps(json.loads(params["body"]) | ask.body).encode()
 
         if ask.body:
-            self.sdk.meta.events.register(hook, replace)
+            self.sdk.events.register(hook, replace)
         try:
             with told():
                 yield
         finally:
-            self.sdk.meta.events.unregister(hook, replace)
+            self.sdk.events.unregister(hook, replace)
 
     @staticmethod
     def code(error):

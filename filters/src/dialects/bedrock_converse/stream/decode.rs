@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     dialects::StreamDecoder,
-    eventstream::{Frame, FrameReader},
+    eventstream::{Frame, FrameReader, HeaderValue},
     model::{
         CallKind, Delta, ErrorClass, ErrorInfo, Event, FilterError, OpaqueKind, PartKey, PartKind, PartStart, RawJson,
         Start, Str, ToolCall,
@@ -88,16 +88,26 @@ impl StreamDecoder for Decoder {
     }
 }
 
+/// The kind of an event; `None` if the frame is an exception or an error.
+fn kind_of(frame: &Frame) -> Option<Kind> {
+    let mut kind = Kind::Unknown;
+    for (name, value) in frame.headers().flatten() {
+        match (name, value) {
+            (EVENT_TYPE, HeaderValue::Text(name)) => kind = Kind::of(name),
+            (MESSAGE_TYPE, HeaderValue::Text("event")) => {}
+            (MESSAGE_TYPE, _) => return None,
+            _ => {}
+        }
+    }
+    Some(kind)
+}
+
 impl Decoder {
     fn frame(&mut self, frame: Frame, events: &mut Vec<Event>) -> Result<(), FilterError> {
-        match frame.text(MESSAGE_TYPE) {
-            Some("event") | None => {}
-            Some(_) => {
-                self.exception(frame, events);
-                return Ok(());
-            }
-        }
-        let kind = Kind::of(frame.text(EVENT_TYPE).unwrap_or_default());
+        let Some(kind) = kind_of(&frame) else {
+            self.exception(frame, events);
+            return Ok(());
+        };
         let data = Str::try_from(frame.into_payload()).map_err(|_| FilterError::NotUtf8)?;
         if kind == Kind::BlockDelta
             && let Some((part, text)) = self.template.text(&data)
