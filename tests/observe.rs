@@ -30,7 +30,16 @@ async fn metrics_have_their_names_and_form() {
     let gateway = Gateway::start(Config::new()).await;
     gateway.ask(&Face::OpenAi.ask("sim/echo", "one two three", true)).await.expect_status(200);
     gateway.ask(&Face::Anthropic.ask("sim-openai/error=500", "hello", false)).await;
-    let text = metrics(&gateway).await;
+    // An exchange is counted when its answer is gone, which is a moment after it has come.
+    let text = crate::support::soon("the count of the failure", async {
+        loop {
+            let text = metrics(&gateway).await;
+            if text.contains("lockgate_upstream_errors_total{") {
+                return text;
+            }
+        }
+    })
+    .await;
     let names: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     for name in &names {

@@ -18,6 +18,14 @@ pub(super) fn messages<'r>(encoder: &mut Encoder<'r>) -> Result<Vec<Message<'r>>
     let messages = arrange(&encoder.request.turns, Rules { mid_system: true }, &mut encoder.losses, |turn, losses| {
         pieces(turn, own, sealer, losses)
     })?;
+    let is_document =
+        |part: &Part| matches!(&part.content, PartContent::Media(media) if media.class == MediaClass::Document);
+    let mut pieces = messages.iter().flat_map(|message| &message.pieces);
+    if pieces.all(|piece| piece.part().is_some_and(is_document)) {
+        // Documents stand beside the messages, of which there must be one.
+        let message = "the conversation holds documents alone, say something about them";
+        return Err(ErrorInfo::invalid("messages", message));
+    }
     if messages.last().is_some_and(|last| last.role == Role::Assistant) && !own {
         encoder.losses.approx(Field::Prefill);
     }
