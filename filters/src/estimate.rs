@@ -17,6 +17,9 @@ const PER_TOOL: f64 = 25.0;
 /// Tokens of the instructions that Claude models get when there are tools at all (Anthropic, "Tool use": 313 to 346
 /// with recent models). Other vendors' are not worth a number.
 const CLAUDE_TOOLS: f64 = 346.0;
+/// Tokens of the vendor's own instructions that Cohere counts in with every prompt to Command A: 495 were recorded with
+/// a prompt of 11.
+const COMMAND_A: f64 = 495.0;
 /// Tokens of an image whose size is unknown, and the most of any image.
 const MOST_PER_IMAGE: f64 = 1600.0;
 /// Pixels per token of an image (Anthropic, "Vision").
@@ -35,6 +38,9 @@ pub fn request(request: &Request) -> u64 {
     let mut total = parts(&request.system);
     if !request.system.is_empty() {
         total += PER_MESSAGE;
+    }
+    if request.model.starts_with("command-a-0") {
+        total += COMMAND_A;
     }
     total += request.turns.iter().map(|turn| PER_MESSAGE + parts(&turn.parts)).sum::<f64>();
     if !request.tools.is_empty() {
@@ -188,7 +194,7 @@ mod tests {
 
     /// What vendors counted for recorded prompts of text and tools, next to the estimate.
     #[test]
-    fn recorded_prompts_are_estimated_within_a_third_mostly() {
+    fn recorded_prompts_are_estimated_within_a_third() {
         let root = std::env::var_os("LOCKGATE_CORPUS").map_or_else(
             || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures"),
             std::path::PathBuf::from,
@@ -207,7 +213,7 @@ mod tests {
         let near = ratios.iter().filter(|ratio| (0.67..1.5).contains(*ratio)).count();
         eprintln!("{} prompts, median {median:.2}, within a third: {near}", ratios.len());
         assert!((0.75..1.33).contains(&median), "the median estimate is {median:.2} of the truth");
-        assert!(near * 2 >= ratios.len(), "only {near} of {} are near", ratios.len());
+        assert!(near * 10 >= ratios.len() * 6, "only {near} of {} are near", ratios.len());
     }
 
     /// Estimate over truth; `None` for prompts with media, vendors' own tools or caches, and for errors.
