@@ -48,6 +48,33 @@ async fn a_request_without_a_model_gets_the_routes() {
 }
 
 #[tokio::test]
+async fn a_body_tells_whose_chat_it_is() {
+    let gateway = Gateway::start(Config::new()).await;
+    let plain = json!([{"role": "user", "content": "hello there"}]);
+    let parts = json!([{"role": "user", "parts": [{"type": "text", "text": "hello there"}]}]);
+    for body in [json!({"messages": parts}), json!({"id": "c", "messages": parts}), ui(None)] {
+        let mut body = body;
+        body["model"] = "sim-gemini/echo".into();
+        let answer = gateway.ask(&Ask::post("/api/chat", &body)).await.expect_status(200);
+        assert_eq!(answer.get("x-vercel-ai-ui-message-stream"), Some("v1"), "{body}");
+    }
+    for model in ["sim-gemini/echo", "sim-ollama/echo"] {
+        let whole = json!({"model": model, "messages": plain, "stream": false});
+        let answer = gateway.ask(&Ask::post("/api/chat", &whole)).await.expect_status(200).json();
+        assert_eq!(answer["message"]["content"], "hello there", "{model}: {answer}");
+        let streamed = json!({"model": model, "messages": plain});
+        let answer = gateway.ask(&Ask::post("/api/chat", &streamed)).await.expect_status(200);
+        assert_eq!(answer.get("content-type"), Some("application/x-ndjson"), "{model}: lines of JSON");
+    }
+    let refused = gateway.ask(&Ask::post("/api/chat", &json!({"trigger": "x", "messages": []}))).await;
+    assert!(refused.expect_status(400).json()["error"]["message"].is_string(), "told as the AI SDK's clients expect");
+    for text in ["{", "[]", "{\"messages\": [5]}"] {
+        let refused = gateway.ask(&Ask::post_text("/api/chat", text)).await.expect_status(400).json();
+        assert!(refused["error"].is_string(), "what nobody claims is Ollama's: {refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_ui_stream_cannot_be_resumed() {
     let gateway = Gateway::start(Config::new()).await;
     let answer = gateway.ask(&Ask::get("/api/chat/chat-1/stream")).await.expect_status(204);
@@ -97,7 +124,7 @@ async fn sampling_answers_in_the_form_of_its_request() {
 async fn completions_are_translated_only_where_they_must_be() {
     let gateway = Gateway::start(Config::new()).await;
     let ask = |model: &str, prompt: Value| Ask::post("/v1/completions", &json!({"model": model, "prompt": prompt}));
-    for model in ["sim-completions/echo", "sim-openai/echo", "sim-anthropic/echo", "sim-gemini/echo"] {
+    for model in ["sim-openai-completions/echo", "sim-openai/echo", "sim-anthropic/echo", "sim-gemini/echo"] {
         let answer = gateway.ask(&ask(model, json!("Once upon"))).await.expect_status(200).json();
         assert_eq!(
             (&answer["object"], &answer["choices"][0]["text"]),

@@ -8,6 +8,7 @@ use crate::raw::{Named, RawCatalog, RawModelNames, RawPaths, RawProvider};
 use crate::types::{BaseUrl, Kind};
 
 const FILE: &str = "data/providers.yaml";
+const CHAT: &str = "llm/v1/chat";
 const TEXT: &str = include_str!("../data/providers.yaml");
 
 static CATALOG: LazyLock<Named<RawProvider>> = LazyLock::new(|| {
@@ -64,17 +65,36 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
     CATALOG.0.iter().map(|(name, _)| name.as_str())
 }
 
-/// Returns what every server of a dialect has in common: the way of its inventor, whose entry has the dialect's name. Not
-/// every server has legacy completions: who does says so.
-pub(crate) fn of_dialect(dialect: &str) -> RawProvider {
+/// Returns what every server of a dialect has in common: the way of its inventor, whose entry has the dialect's name.
+/// The inventor's other APIs are not among it: few servers have them, and one that has says so. One that names such an
+/// API and no chat has no chat.
+pub(crate) fn of_dialect(dialect: &str, own: Option<&RawPaths>) -> RawProvider {
     let Some(inventor) = entry(dialect) else { return RawProvider::default() };
+    let prefers_another = inventor.dialect.as_deref() != Some(dialect);
+    let paths = inventor.paths.clone().map(|paths| if prefers_another { own_paths(dialect, paths) } else { paths });
+    let has_others = |own: &RawPaths| own.responses.is_some() || own.completions.is_some();
+    let no_chat = own.is_some_and(|own| own.chat.is_none() && has_others(own));
+    let paths = paths.map(|paths| RawPaths {
+        chat: paths.chat.filter(|_| !no_chat),
+        responses: None,
+        completions: None,
+        ..paths
+    });
     RawProvider {
         auth: inventor.auth.clone(),
         headers: inventor.headers.clone(),
-        paths: inventor.paths.clone().map(|paths| RawPaths { completions: None, ..paths }),
+        paths,
+        keyless: inventor.keyless,
         models: Some(RawModelNames::Known(Vec::new())),
         ..RawProvider::default()
     }
+}
+
+/// The paths of one dialect alone, of a provider that prefers to be spoken to in another.
+fn own_paths(dialect: &str, paths: RawPaths) -> RawPaths {
+    let mut own = faces("", &paths).into_iter().filter(|(name, ..)| name == dialect);
+    let chat = own.find(|(_, route_type, _)| *route_type == CHAT).map(|(.., path)| path);
+    RawPaths { chat, generate: paths.generate, ..RawPaths::default() }
 }
 
 /// Returns the header for callers' keys: `x-`, the title's letters, digits and hyphens, `-key`.
@@ -89,15 +109,17 @@ pub(crate) fn key_header(name: &str, raw: &RawProvider) -> String {
 
 /// What a provider's paths say that it speaks: dialect, route type and path, its own dialect's chat first.
 pub(crate) fn faces(dialect: &str, paths: &RawPaths) -> Vec<(String, &'static str, String)> {
-    const CHAT: &str = "llm/v1/chat";
     let of_paths = [
         (dialect, CHAT, &paths.chat),
         ("anthropic", CHAT, &paths.messages),
         ("gemini", CHAT, &paths.generate_content),
+        ("cohere", CHAT, &paths.cohere_chat),
+        ("ollama", CHAT, &paths.ollama_chat),
         ("bedrock", CHAT, &paths.converse),
         ("openai", "llm/v1/responses", &paths.responses),
         ("openai", "llm/v1/completions", &paths.completions),
         ("ollama", "llm/v1/completions", &paths.generate),
+        (dialect, "llm/v1/count_tokens", &paths.count_tokens),
     ];
     let mut faces: Vec<(String, &'static str, String)> = Vec::new();
     for (name, route_type, path) in of_paths {

@@ -10,12 +10,14 @@ mod keywords;
 mod openapi;
 mod read;
 mod refs;
+mod root;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Map, Value, json};
 
 pub use self::read::from_openapi;
+pub(crate) use self::root::rooted;
 use self::{
     edit::{allow_null, describe, rename, tuple_to_list},
     keywords::{CONSTRAINTS, MANY, MAPS, ONE, formats_of, keeps},
@@ -33,6 +35,8 @@ pub enum SchemaTarget {
     GeminiOpenApi,
     /// Gemini `parametersJsonSchema` and `responseJsonSchema`.
     GeminiJson,
+    /// Ollama tools: any JSON Schema without references, which the server would lose.
+    Ollama,
 }
 
 /// A schema that fits.
@@ -101,6 +105,11 @@ impl Fitter<'_> {
         self.target == SchemaTarget::GeminiOpenApi
     }
 
+    /// Whether what a reference refers to must stand in its place.
+    fn inlines(&self) -> bool {
+        matches!(self.target, SchemaTarget::GeminiOpenApi | SchemaTarget::Ollama)
+    }
+
     /// The schema that allows anything, as far as the target has one.
     fn anything(&self) -> Value {
         if self.is_openapi() { json!({"type": "object"}) } else { json!({}) }
@@ -136,13 +145,13 @@ impl Fitter<'_> {
 
     /// Deals with `$ref`, `definitions` and `allOf`; false if a reference cannot be followed.
     fn resolve(&mut self, map: &mut Map<String, Value>) -> bool {
-        if self.is_openapi() && !self.inline(map) {
+        if self.inlines() && !self.inline(map) {
             return false;
         }
         if self.target != SchemaTarget::Anthropic {
             self.merge_all_of(map);
         }
-        if self.is_openapi() {
+        if self.inlines() {
             return true;
         }
         if map.get("definitions").is_some_and(Value::is_object) && !map.contains_key("$defs") {
@@ -243,7 +252,7 @@ impl Fitter<'_> {
         match self.target {
             SchemaTarget::OpenAiStrict | SchemaTarget::Anthropic => self.close(map),
             SchemaTarget::GeminiOpenApi => Self::complete_openapi(map),
-            SchemaTarget::GeminiJson => {}
+            SchemaTarget::GeminiJson | SchemaTarget::Ollama => {}
         }
     }
 

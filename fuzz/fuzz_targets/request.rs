@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use lockgate_filters::{
-    dialects::{DIALECTS, Dialect, upstreams},
+    dialects::{DIALECTS, Dialect, encode_request, upstreams},
     json,
 };
 use lockgate_fuzz::{HEAD, assert_json, pick, targets};
@@ -27,7 +27,7 @@ fuzz_target!(|input: &[u8]| {
         let Ok(request) = from.decode_request(&HEAD, &body) else { continue };
         for to in upstreams() {
             targets(|target| {
-                let Ok(encoded) = to.encode_request(&request, target) else { return };
+                let Ok(encoded) = encode_request(to, &request, target) else { return };
                 assert_json(&encoded.body, to.name());
             });
         }

@@ -1,4 +1,5 @@
-//! `GET /v1/models`, `/v1/models/{id}` and Gemini's `/v1beta` twins: one list, three shapes.
+//! `GET /v1/models`, `/v1/models/{id}`, Gemini's `/v1beta` twins and Ollama's `/api/tags`: one list, four shapes; and
+//! `/api/version`, by which Ollama's clients learn what they may ask for.
 
 use std::{
     future::{Ready, ready},
@@ -25,6 +26,8 @@ use crate::{
 /// When the gateway's models came to be: the protocol wants a time, the gateway knows none.
 const CREATED: u64 = 1_735_689_600;
 const CREATED_AT: &str = "2025-01-01T00:00:00Z";
+/// The release of Ollama whose API the gateway speaks: with thinking levels, ids of calls and log probabilities.
+const OLLAMA_VERSION: &str = "0.13.0";
 
 /// Lists models.
 #[derive(Clone, Debug)]
@@ -40,6 +43,9 @@ impl ListModels {
 
     fn answer(&self, req: &Request<Body>) -> Result<Value, BoxError> {
         let shape = Shape::of(req);
+        if shape == Shape::Ollama && req.uri().path().ends_with("/version") {
+            return Ok(json!({"version": OLLAMA_VERSION}));
+        }
         let identity = req.extensions().get::<Arc<Identity>>();
         let visible = |model: &ListedModel| identity.is_none_or(|identity| identity.allows_model(&model.id));
         let id = req.extensions().get::<Captures>().and_then(|captures| captures.get("id"));
@@ -76,14 +82,19 @@ enum Shape {
     OpenAi,
     Anthropic,
     Gemini,
+    Ollama,
 }
 
 impl Shape {
-    /// Gemini has paths of its own, and its clients a header; Anthropic's clients always state a version.
+    /// Gemini and Ollama have paths of their own, and Gemini's clients a header; Anthropic's clients always state a
+    /// version.
     fn of(req: &Request<Body>) -> Self {
         let path = req.uri().path();
         let headers = req.headers();
-        if path.starts_with("/v1beta") || path.starts_with("/v1alpha") || headers.contains_key("x-goog-api-key") {
+        if path.starts_with("/api/") {
+            Self::Ollama
+        } else if path.starts_with("/v1beta") || path.starts_with("/v1alpha") || headers.contains_key("x-goog-api-key")
+        {
             Self::Gemini
         } else if headers.contains_key("anthropic-version") {
             Self::Anthropic
@@ -100,7 +111,7 @@ impl Shape {
             Self::Anthropic => json!({
                 "data": data, "has_more": false, "first_id": id(models.first()), "last_id": id(models.last()),
             }),
-            Self::Gemini => json!({"models": data}),
+            Self::Gemini | Self::Ollama => json!({"models": data}),
         }
     }
 
@@ -112,6 +123,14 @@ impl Shape {
             Self::Gemini => json!({
                 "name": format!("models/{id}"), "baseModelId": id, "version": "1", "displayName": id,
                 "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+            }),
+            // What only a server that holds the model knows is empty; clients require the members.
+            Self::Ollama => json!({
+                "name": id, "model": id, "modified_at": CREATED_AT, "size": 0, "digest": "",
+                "details": {
+                    "parent_model": "", "format": "", "family": owner, "families": [owner], "parameter_size": "",
+                    "quantization_level": "",
+                },
             }),
         }
     }

@@ -132,7 +132,8 @@ fn faces(at: &At<'_>, raw: &RawProvider) -> Option<Vec<Face>> {
     let faces: Vec<Face> = faces.collect();
     if faces.is_empty() {
         at.key("paths").error(
-            "expected one of `chat`, `messages`, `generate_content`, `converse`, `responses`, `completions` or `generate`"
+            "expected one of `chat`, `messages`, `generate_content`, `cohere_chat`, `ollama_chat`, `converse`, `responses`, \
+             `completions` or `generate`"
                 .to_owned(),
         );
         return None;
@@ -145,10 +146,13 @@ fn check_paths(at: &At<'_>, paths: &RawPaths) -> Option<()> {
         ("chat", &paths.chat),
         ("messages", &paths.messages),
         ("generate_content", &paths.generate_content),
+        ("cohere_chat", &paths.cohere_chat),
+        ("ollama_chat", &paths.ollama_chat),
         ("converse", &paths.converse),
         ("responses", &paths.responses),
         ("completions", &paths.completions),
         ("generate", &paths.generate),
+        ("count_tokens", &paths.count_tokens),
         ("models", &paths.models),
     ];
     let mut sound = Some(());

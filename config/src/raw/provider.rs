@@ -20,7 +20,7 @@ pub(crate) struct RawProvider {
     pub(crate) kind: Option<Kind>,
     /// Scheme, host and fixed path prefix; may end in `/v1`, which then counts once.
     pub(crate) base_url: Option<String>,
-    /// Dialect of the `chat` path: `openai`, `anthropic` or `gemini`.
+    /// Dialect of the `chat` path: `openai`, `anthropic`, `gemini`, `bedrock`, `cohere` or `ollama`.
     pub(crate) dialect: Option<String>,
     /// How a request shows its key: `none`, `{header: name, scheme: Bearer}` or `{query: name}`.
     pub(crate) auth: Option<RawAuth>,
@@ -91,6 +91,10 @@ pub(crate) struct RawPaths {
     pub(crate) messages: Option<String>,
     /// Content generation, in the `gemini` dialect; ends in `:generateContent`.
     pub(crate) generate_content: Option<String>,
+    /// Chat, in the `cohere` dialect.
+    pub(crate) cohere_chat: Option<String>,
+    /// Chat, in the `ollama` dialect.
+    pub(crate) ollama_chat: Option<String>,
     /// Converse, in the `bedrock` dialect; ends in `/converse`.
     pub(crate) converse: Option<String>,
     /// Responses, in the `openai` dialect.
@@ -99,6 +103,8 @@ pub(crate) struct RawPaths {
     pub(crate) completions: Option<String>,
     /// Generation from one prompt, in the `ollama` dialect.
     pub(crate) generate: Option<String>,
+    /// Counting of tokens, in the provider's `dialect`.
+    pub(crate) count_tokens: Option<String>,
     /// The list of models.
     pub(crate) models: Option<String>,
 }
@@ -170,10 +176,13 @@ fn over_paths(own: Option<RawPaths>, base: Option<RawPaths>) -> Option<RawPaths>
         chat: own.chat.or(base.chat),
         messages: own.messages.or(base.messages),
         generate_content: own.generate_content.or(base.generate_content),
+        cohere_chat: own.cohere_chat.or(base.cohere_chat),
+        ollama_chat: own.ollama_chat.or(base.ollama_chat),
         converse: own.converse.or(base.converse),
         responses: own.responses.or(base.responses),
         completions: own.completions.or(base.completions),
         generate: own.generate.or(base.generate),
+        count_tokens: own.count_tokens.or(base.count_tokens),
         models: own.models.or(base.models),
     })
 }

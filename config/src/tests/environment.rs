@@ -7,7 +7,17 @@ fn names(text: &str, env: &MapEnv) -> Vec<String> {
     loaded(text, env).providers.into_iter().map(|provider| provider.name).collect()
 }
 
-const SIMULATORS: [&str; 5] = ["sim", "sim-openai", "sim-anthropic", "sim-gemini", "sim-completions"];
+const SIMULATORS: [&str; 9] = [
+    "sim",
+    "sim-openai",
+    "sim-openai-responses",
+    "sim-openai-completions",
+    "sim-anthropic",
+    "sim-gemini",
+    "sim-cohere",
+    "sim-ollama",
+    "sim-bedrock",
+];
 
 #[test]
 fn without_a_file_the_simulators_are_on() {
@@ -42,6 +52,8 @@ fn local_servers_wait_for_their_address() {
     let ollama = config.provider("ollama").expect("its address is set");
     assert_eq!(ollama.base_url.path(&ollama.faces[0].path), "/v1/chat/completions");
     assert_eq!(ollama.base_url.authority, "10.0.0.9:11434");
+    let native = ollama.face("ollama").expect("it speaks its own dialect too");
+    assert_eq!(ollama.base_url.path(&native.path), "/api/chat", "not under the version of the other one");
     let config = loaded("providers: {ollama: {}}", &MapEnv::new());
     let ollama = config.provider("ollama").expect("it is configured");
     assert_eq!(ollama.key_missing, None, "a local server needs no key");

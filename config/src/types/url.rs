@@ -32,7 +32,8 @@ pub enum Scheme {
 /// Joins an endpoint's path to a base URL's prefix.
 ///
 /// Where the prefix ends in the version that the path begins with, as in `/api/v1` and `/v1/models`, it counts once:
-/// operators write base URLs the way the client libraries do.
+/// operators write base URLs the way the client libraries do. For the same reason a version does not go before
+/// `/api/`, where Ollama's own API is beside the one under `/v1`.
 pub fn join_path(base: &str, path: &str) -> String {
     let base = base.trim_end_matches('/');
     let path = path.trim_start_matches('/');
@@ -41,7 +42,8 @@ pub fn join_path(base: &str, path: &str) -> String {
     if is_version(first) && first == last {
         return if rest.is_empty() { base.to_owned() } else { format!("{base}/{rest}") };
     }
-    format!("{base}/{path}")
+    let base = if first == "api" && is_version(last) { base.strip_suffix(last).unwrap_or(base) } else { base };
+    format!("{}/{path}", base.trim_end_matches('/'))
 }
 
 /// Tells whether a segment is one like `v1`, `v4` or `v1beta`.
@@ -149,6 +151,8 @@ mod tests {
             ("/chat", "/chat/completions", "/chat/chat/completions"),
             ("https://host/v1", "/v1/models", "https://host/v1/models"),
             ("https://host", "v1/models", "https://host/v1/models"),
+            ("http://host:11434/v1", "/api/chat", "http://host:11434/api/chat"),
+            ("/ollama/", "/api/chat", "/ollama/api/chat"),
             ("/v1", "/v1", "/v1"),
             ("", "/", "/"),
         ] {

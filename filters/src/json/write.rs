@@ -1,5 +1,7 @@
 //! Appending JSON to a buffer.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, BytesMut};
 
 /// For each byte: 0 if it stands for itself in a JSON string, else how it is escaped (`u` for `\u00XX`).
@@ -56,11 +58,29 @@ pub fn push_u64(out: &mut BytesMut, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
+/// JSON text on one line, for framings that a line's end would break. In valid JSON a raw line end is a blank.
+pub(crate) fn one_line(json: &str) -> Cow<'_, str> {
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(json.replace(['\n', '\r'], " "))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn line_ends_between_tokens_become_blanks() {
+        let pretty = "{\n  \"a\\n\": [1,\r\n 2]}";
+        let line = one_line(pretty);
+        assert!(!line.contains(['\n', '\r']));
+        let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).expect("JSON");
+        assert_eq!(value(&line), value(pretty));
+        assert!(matches!(one_line("{}"), Cow::Borrowed(_)), "what has none is not copied");
+    }
 
     proptest! {
         #[test]

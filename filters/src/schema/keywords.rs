@@ -147,6 +147,8 @@ pub(super) fn keeps(target: SchemaTarget, key: &str) -> bool {
         SchemaTarget::Anthropic => ANTHROPIC_KEEPS.contains(&key),
         SchemaTarget::GeminiOpenApi => OPENAPI_KEEPS.contains(&key),
         SchemaTarget::GeminiJson => !GEMINI_JSON_DROPS.contains(&key),
+        // What was referred to stands in its place.
+        SchemaTarget::Ollama => !matches!(key, "$defs" | "definitions"),
     }
 }
 
@@ -156,6 +158,6 @@ pub(super) fn formats_of(target: SchemaTarget) -> Option<&'static [&'static str]
         SchemaTarget::OpenAiStrict => Some(OPENAI_FORMATS),
         SchemaTarget::Anthropic => Some(ANTHROPIC_FORMATS),
         SchemaTarget::GeminiOpenApi => Some(OPENAPI_FORMATS),
-        SchemaTarget::GeminiJson => None,
+        SchemaTarget::GeminiJson | SchemaTarget::Ollama => None,
     }
 }

@@ -39,7 +39,7 @@ impl Fitter<'_> {
             let Value::Array(members) = all else { return };
             let only_notes = !map.keys().any(|key| CONSTRAINTS.contains(&key.as_str()) || key == "$ref");
             if let ([Value::Object(member)], true) = (members.as_slice(), only_notes)
-                && let (1, false, Some(reference)) = (member.len(), self.is_openapi(), member.get("$ref"))
+                && let (1, false, Some(reference)) = (member.len(), self.inlines(), member.get("$ref"))
             {
                 map.insert("$ref".to_owned(), reference.clone());
                 return;

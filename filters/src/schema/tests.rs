@@ -4,8 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-const TARGETS: [SchemaTarget; 4] =
-    [SchemaTarget::OpenAiStrict, SchemaTarget::Anthropic, SchemaTarget::GeminiOpenApi, SchemaTarget::GeminiJson];
+const TARGETS: [SchemaTarget; 5] = [
+    SchemaTarget::OpenAiStrict,
+    SchemaTarget::Anthropic,
+    SchemaTarget::GeminiOpenApi,
+    SchemaTarget::GeminiJson,
+    SchemaTarget::Ollama,
+];
 
 fn raw(value: &Value) -> RawJson {
     RawJson::from_value(value)
@@ -21,7 +26,7 @@ fn a_schema_that_fits_keeps_its_bytes() {
     let text =
         r#"{ "type":"object" , "properties":{"a":{"type": "string"}},"required":["a"],"additionalProperties":false}"#;
     let schema = RawJson::parse(Str::from_static(text)).expect("a literal");
-    for target in [SchemaTarget::OpenAiStrict, SchemaTarget::Anthropic, SchemaTarget::GeminiJson] {
+    for target in TARGETS.into_iter().filter(|target| *target != SchemaTarget::GeminiOpenApi) {
         assert_eq!(fit(&schema, target), Fitted { schema: schema.clone(), weakened: false }, "{target:?}");
     }
     let text = r#"{ "type":"OBJECT" , "properties":{"a":{"type": "STRING","nullable":true}},"required":["a"]}"#;
@@ -41,6 +46,21 @@ fn properties_named_like_keywords_survive() {
         assert_eq!(kept, names, "{target:?}");
         assert!(!weakened, "{target:?}");
     }
+}
+
+#[test]
+fn ollama_gets_no_references() {
+    let schema = json!({"type": "object", "properties": {
+        "a": {"$ref": "#/$defs/a"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}, "c": true,
+        "n": {"type": ["integer", "null"], "format": "uint32", "minimum": 0},
+    }, "$defs": {"a": {"oneOf": [{"type": "string"}, {"type": "null"}]}}});
+    let one = json!({"anyOf": [{"type": "string"}, {"type": "null"}]});
+    let expected = json!({"type": "object", "properties": {
+        "a": one, "b": one, "c": {}, "n": {"type": ["integer", "null"], "format": "uint32", "minimum": 0},
+    }});
+    assert_eq!(fitted(&schema, SchemaTarget::Ollama), (expected, false));
+    let recursive = json!({"$ref": "#/$defs/a", "$defs": {"a": {"properties": {"next": {"$ref": "#/$defs/a"}}}}});
+    assert!(fitted(&recursive, SchemaTarget::Ollama).1, "a recursion is cut");
 }
 
 #[test]

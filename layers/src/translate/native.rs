@@ -37,6 +37,8 @@ pub(super) struct NativeBody {
     record: Arc<Record>,
     dialect: &'static dyn Dialect,
     form: StreamForm,
+    /// What was sent so far stops inside a line.
+    inside_line: bool,
 }
 
 impl NativeBody {
@@ -53,10 +55,11 @@ impl NativeBody {
             upstream: (!ended).then_some(body),
             tap: dialect.tap(spec),
             out: Vec::with_capacity(8),
-            watch: Watch::new(attempt.target.timeouts.between_events, call.end),
+            watch: Watch::new(attempt.target.timeouts.between_events, attempt.end),
             record: call.record.clone(),
             dialect: call.dialect,
             form: if spec.json_array { StreamForm::JsonArray } else { dialect.stream_form() },
+            inside_line: false,
         };
         for chunk in peeked {
             native.tap.feed(chunk, &mut native.out);
@@ -82,11 +85,19 @@ impl NativeBody {
             }
         });
         if let Some(reason) = reason.filter(|_| self.form != StreamForm::JsonArray) {
-            self.out.push(error_event(self.dialect, self.form, &self.record, reason));
+            let inside_line = self.stops_inside_line();
+            self.out.push(error_event(self.dialect, self.form, inside_line, &self.record, reason));
         }
     }
 
+    /// Whether what was sent and what is to be sent stops inside a line.
+    fn stops_inside_line(&self) -> bool {
+        let last = self.out.iter().rev().find_map(|piece| piece.last());
+        last.map_or(self.inside_line, |last| *last != b'\n')
+    }
+
     fn take(&mut self) -> Bytes {
+        self.inside_line = self.stops_inside_line();
         if self.out.len() == 1 {
             return self.out.pop().unwrap_or_default();
         }
@@ -102,7 +113,11 @@ impl HttpBody for NativeBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let mut size: usize = this.out.iter().map(Bytes::len).sum();
+        if !this.out.is_empty() {
+            // The first event: somebody waits for it more than for anything that may be there by now.
+            return Poll::Ready(Some(Ok(Frame::data(this.take()))));
+        }
+        let mut size = 0;
         let mut alive = false;
         // Whatever the upstream has sent by now leaves together; nothing waits for more to come.
         while size < MAX_PIECE {
@@ -152,7 +167,13 @@ impl Drop for NativeBody {
 }
 
 /// The client's own error event, for a stream of which the head is long gone.
-fn error_event(dialect: &'static dyn Dialect, form: StreamForm, record: &Record, error: ErrorInfo) -> Bytes {
+fn error_event(
+    dialect: &'static dyn Dialect,
+    form: StreamForm,
+    inside_line: bool,
+    record: &Record,
+    error: ErrorInfo,
+) -> Bytes {
     let mut encoder = dialect.stream_encoder(&Reply {
         model: Str::new(),
         id: record.id.clone(),
@@ -166,7 +187,8 @@ fn error_event(dialect: &'static dyn Dialect, form: StreamForm, record: &Record,
     // The upstream may have broken off inside an event: end it first.
     let mut out = BytesMut::from(match form {
         StreamForm::Sse => &b"\n\n"[..],
-        StreamForm::JsonLines => b"\n",
+        // An empty line is no JSON to a client that takes each for a value.
+        StreamForm::JsonLines if inside_line => b"\n",
         _ => b"",
     });
     encoder.encode(&Event::Error(Box::new(error)), &mut out);

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CASES, DIALECTS, product, schemaErrors } from './cases.mjs';
+import { CASES, DIALECTS, FACES, product, schemaErrors } from './cases.mjs';
 import { clientOf } from './clients.mjs';
 
 describe('answers', { concurrency: 4 }, () => {
-  for (const [entry, client, face, way] of product(CASES.answers, DIALECTS, DIALECTS, ['ask', 'stream'])) {
+  for (const [entry, client, face, way] of product(CASES.answers, DIALECTS, FACES, ['ask', 'stream'])) {
     if (entry.clients && !entry.clients.includes(client)) continue;
     test(`${entry.name}: ${client} at sim-${face}, ${way}`, async () => {
       const sdk = clientOf(client);

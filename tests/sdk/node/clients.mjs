@@ -4,8 +4,9 @@ import { AnthropicClient } from './anthropic.mjs';
 import { KEY, URL_OF_GATEWAY } from './cases.mjs';
 import { GeminiClient } from './gemini.mjs';
 import { OpenAiClient } from './openai.mjs';
+import { ResponsesClient } from './responses.mjs';
 
-const CLIENTS = { openai: OpenAiClient, anthropic: AnthropicClient, gemini: GeminiClient };
+const CLIENTS = { openai: OpenAiClient, anthropic: AnthropicClient, gemini: GeminiClient, 'openai-responses': ResponsesClient };
 
 export const clientOf = (dialect, key = KEY) => new CLIENTS[dialect](URL_OF_GATEWAY, key);
-export { AnthropicClient, GeminiClient, OpenAiClient };
+export { AnthropicClient, GeminiClient, OpenAiClient, ResponsesClient };

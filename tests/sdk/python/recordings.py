@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import bedrock
 from model import Usage
 from replay import CORPUS, recorded
 
@@ -19,6 +20,10 @@ FOLDERS = {
     "openai-compat": ("openai", r"chat/completions"),
     "groq": ("openai", r"chat/completions"),
     "mistral": ("openai", r"chat/completions"),
+    "bedrock": ("bedrock", r"/converse(-stream)?$"),
+    "openai-responses": ("openai-responses", r"/responses$"),
+    "cohere": ("cohere", r"/v2/chat"),
+    "ollama": ("ollama", r"/api/(chat|generate)"),
 }
 
 
@@ -39,7 +44,8 @@ class Case:
 
     @property
     def stream(self):
-        return (self.path / "response.sse").exists() or "streamGenerateContent" in (self.meta["path"] or "")
+        names = ("response.sse", "response.ndjson", "response.eventstream")
+        return any((self.path / name).exists() for name in names) or "streamGenerateContent" in (self.meta["path"] or "")
 
     @property
     def request(self):
@@ -52,6 +58,10 @@ class Case:
     def events(self):
         """The answer as a list of JSON values: the events of a stream, or the one body."""
         _, kind, body = recorded(self.path, self.stream)
+        if kind == bedrock.STREAM_TYPE:
+            return bedrock.events(body)
+        if "ndjson" in kind:
+            return [json.loads(line) for line in body.decode().splitlines()]
         if "event-stream" not in kind:
             return [json.loads(body)]
         lines = re.split(r"\r\n|\n|\r", body.decode())
@@ -81,7 +91,21 @@ def cases():
 
 
 def meaning(case):
-    return {"openai": openai_meaning, "anthropic": anthropic_meaning, "gemini": gemini_meaning}[case.dialect](case.events())
+    readers = {
+        "openai": openai_meaning,
+        "anthropic": anthropic_meaning,
+        "gemini": gemini_meaning,
+        "bedrock": bedrock_meaning,
+        "openai-responses": responses_meaning,
+        "cohere": cohere_meaning,
+        "ollama": ollama_meaning,
+    }
+    return readers[case.dialect](case.events())
+
+
+def bedrock_meaning(events):
+    framed = isinstance(events[0], tuple)
+    return bedrock.meaning(events if framed else events[0], Meaning())
 
 
 def openai_meaning(events):
@@ -184,6 +208,30 @@ def gemini_meaning(events):
     return out
 
 
+def responses_meaning(events):
+    """A stream's last event holds the whole answer; some servers' last event is all that there is."""
+    out = Meaning(calls=[])
+    answer = events[-1].get("response", events[-1])
+    out.error = answer.get("error")
+    out.raw = (answer.get("incomplete_details") or {}).get("reason") or answer.get("status")
+    for item in answer.get("output") or []:
+        if item["type"] == "reasoning":
+            parts = item.get("summary") or item.get("content") or []
+            out.reasoning += "\n\n".join(part["text"] for part in parts) + "\n\n"
+        for part in item["content"] if item["type"] == "message" else []:
+            out.text += part.get("text", "")
+            out.refusal += part.get("refusal", "")
+        if item["type"] == "function_call":
+            out.calls.append((item["name"], json.loads(item["arguments"] or "{}")))
+        if item["type"] == "custom_tool_call":
+            out.calls.append((item["name"], {"input": item["input"]}))
+    if usage := answer.get("usage"):
+        read = (usage.get("input_tokens_details") or {}).get("cached_tokens") or 0
+        reasoning = (usage.get("output_tokens_details") or {}).get("reasoning_tokens") or 0
+        out.usage = Usage(usage["input_tokens"], usage["output_tokens"], read, reasoning, usage["total_tokens"])
+    return out
+
+
 def put(args, piece):
     """Puts one of Gemini's streamed argument pieces to its place, as `$.list[0].member` names it."""
     *way, last = [int(n) if n else name for name, n in re.findall(r"\.(\w+)|\[(\d+)\]", piece["jsonPath"])]
@@ -200,3 +248,44 @@ def put(args, piece):
         args.append(value)
     else:
         args[last] = value
+
+
+def cohere_meaning(events):
+    out, calls, plan, usage = Meaning(), [], "", None
+    for event in events:
+        whole = "finish_reason" in event
+        end = event if whole else event.get("delta") or {}
+        out.raw = end.get("finish_reason") or out.raw
+        usage = end.get("usage") or usage
+        message = event["message"] if whole else end.get("message") or {}
+        plan += message.get("tool_plan") or ""
+        content = message.get("content") or []
+        for part in content if isinstance(content, list) else [content]:
+            out.text += part.get("text") or ""
+            out.reasoning += part.get("thinking") or ""
+        pieces = message.get("tool_calls") or []
+        for piece in pieces if isinstance(pieces, list) else [pieces]:
+            if piece.get("id"):
+                calls.append({"name": piece["function"]["name"], "arguments": ""})
+            calls[-1]["arguments"] += piece["function"].get("arguments") or ""
+    out.reasoning = plan + out.reasoning
+    out.calls = [(call["name"], json.loads(call["arguments"] or "{}") or {}) for call in calls]
+    tokens = (usage or {}).get("tokens")
+    if tokens:
+        given = tokens["input_tokens"] + tokens.get("image_tokens", 0)
+        out.usage = Usage(given, tokens["output_tokens"], usage.get("cached_tokens", 0), tokens.get("reasoning_tokens", 0))
+    return out
+
+
+def ollama_meaning(events):
+    out, calls = Meaning(), []
+    for event in events:
+        message = event.get("message") or {"content": event.get("response"), "thinking": event.get("thinking")}
+        out.text += message.get("content") or ""
+        out.reasoning += message.get("thinking") or ""
+        calls += [(call["function"]["name"], call["function"]["arguments"]) for call in message.get("tool_calls") or []]
+        out.raw = event.get("done_reason") or out.raw
+        if event.get("done"):
+            out.usage = Usage(event.get("prompt_eval_count", 0), event.get("eval_count", 0))
+    out.calls = calls
+    return out

@@ -1,4 +1,4 @@
-"""A scripted upstream of all three dialects, on asyncio alone: it replays the recorded corpus and keeps what it was sent.
+"""A scripted upstream of every dialect, on asyncio alone: it replays the recorded corpus and keeps what it was sent.
 
 The model's name is the script:
   FOLDER.CASE.whole      the recorded answer of LOCKGATE_CORPUS/FOLDER/CASE in one piece
@@ -23,7 +23,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+import bedrock
+
 CORPUS = Path(os.environ.get("LOCKGATE_CORPUS") or Path(__file__).parents[4] / "shared" / "fixtures")
+PATHS = {
+    "/v1/chat/completions": "openai",
+    "/v1/messages": "anthropic",
+    "/v1/responses": "openai-responses",
+    "/v2/chat": "cohere",
+    "/api/chat": "ollama",
+    "/api/generate": "ollama",
+}
 # Small pieces are what the cut modes are for; several per event, but not one per byte.
 LONGEST_PIECE = 48
 
@@ -89,8 +99,13 @@ async def read_request(reader):
     gemini = re.match(r"/v1beta/models/(.+):(streamG|g)enerateContent", path)
     if gemini:
         return Received("gemini", unquote(gemini[1]), gemini[2] == "streamG", path, headers, body)
-    dialect = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic"}.get(path.partition("?")[0], path)
-    return Received(dialect, str(body.get("model")), bool(body.get("stream")), path, headers, body)
+    converse = re.match(r"/model/(.+)/converse(-stream)?$", path)
+    if converse:
+        return Received("bedrock", unquote(converse[1]), converse[2] is not None, path, headers, body)
+    dialect = PATHS.get(path.partition("?")[0], path)
+    # Ollama streams unless it is told not to.
+    stream = body.get("stream") is not False if dialect == "ollama" else bool(body.get("stream"))
+    return Received(dialect, str(body.get("model")), stream, path, headers, body)
 
 
 async def answer(request, reader, writer):
@@ -126,8 +141,12 @@ async def answer(request, reader, writer):
 def recorded(folder, stream):
     """Status, content type and body of a case. An array of Gemini's is served as the stream that it was."""
     meta = json.loads((folder / "meta.json").read_text())
+    if (folder / "response.eventstream").exists():
+        return meta["status"], bedrock.STREAM_TYPE, (folder / "response.eventstream").read_bytes()
     if (folder / "response.sse").exists():
         return meta["status"], meta["content_type"] or "text/event-stream", (folder / "response.sse").read_bytes()
+    if (folder / "response.ndjson").exists():
+        return meta["status"], meta["content_type"] or "application/x-ndjson", (folder / "response.ndjson").read_bytes()
     body = (folder / "response.json").read_bytes()
     if stream and body.lstrip().startswith(b"["):
         events = [b"data: " + json.dumps(event).encode() + b"\r\n\r\n" for event in json.loads(body)]
@@ -152,7 +171,10 @@ def canned(request, texts):
     unary, events = ANSWERS[request.dialect](texts)
     if not request.stream:
         return "application/json", [json.dumps(unary).encode()]
-    return "text/event-stream", [event.encode() for event in events]
+    if request.dialect == "bedrock":
+        return bedrock.STREAM_TYPE, events
+    kind = "application/x-ndjson" if request.dialect == "ollama" else "text/event-stream"
+    return kind, [event.encode() for event in events]
 
 
 def data(event, name=None):
@@ -199,7 +221,71 @@ def gemini_answer(texts):
     return event("".join(texts), finishReason="STOP"), [data(e).replace("\n", "\r\n") for e in events]
 
 
-ANSWERS = {"openai": openai_answer, "anthropic": anthropic_answer, "gemini": gemini_answer}
+def responses_answer(texts):
+    def response(status, output, usage=None):
+        common = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "error": None, "incomplete_details": None}
+        return common | {"status": status, "output": output, "usage": usage, "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+
+    def message(status, content):
+        return {"id": "msg_1", "type": "message", "role": "assistant", "status": status, "content": content}
+
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    part = {"type": "output_text", "text": "".join(texts), "annotations": [], "logprobs": []}
+    unary = response("completed", [message("completed", [part])], usage)
+    at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    events = [
+        {"type": "response.created", "response": response("in_progress", [])},
+        {"type": "response.in_progress", "response": response("in_progress", [])},
+        {"type": "response.output_item.added", "output_index": 0, "item": message("in_progress", [])},
+        {"type": "response.content_part.added", **at, "part": part | {"text": ""}},
+        *({"type": "response.output_text.delta", **at, "delta": text, "logprobs": []} for text in texts),
+        {"type": "response.output_text.done", **at, "text": part["text"], "logprobs": []},
+        {"type": "response.content_part.done", **at, "part": part},
+        {"type": "response.output_item.done", "output_index": 0, "item": unary["output"][0]},
+        {"type": "response.completed", "response": unary},
+    ]
+    return unary, [data(event | {"sequence_number": n}, event["type"]) for n, event in enumerate(events)]
+
+
+def cohere_answer(texts):
+    tokens = {"input_tokens": 3, "output_tokens": 2}
+    usage = {"billed_units": tokens, "tokens": tokens}
+    whole = {"role": "assistant", "content": [{"type": "text", "text": "".join(texts)}]}
+    empty = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
+
+    def content(kind, value):
+        return {"type": f"content-{kind}", "index": 0, "delta": {"message": {"content": value}}}
+
+    events = [
+        {"id": "id-1", "type": "message-start", "delta": {"message": empty}},
+        content("start", {"type": "text", "text": ""}),
+        *(content("delta", {"text": text}) for text in texts),
+        {"type": "content-end", "index": 0},
+        {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage}},
+    ]
+    unary = {"id": "id-1", "message": whole, "finish_reason": "COMPLETE", "usage": usage}
+    return unary, [*(data(event, event["type"]) for event in events), "data: [DONE]\n\n"]
+
+
+def ollama_answer(texts):
+    def line(text, **more):
+        # Both endpoints at once: each reads the member that is its own.
+        said = {"message": {"role": "assistant", "content": text}, "response": text}
+        return {"model": "m", "created_at": "2026-01-01T00:00:00Z"} | said | {"done": False} | more
+
+    end = {"done": True, "done_reason": "stop", "total_duration": 9, "prompt_eval_count": 3, "eval_count": 2}
+    return line("".join(texts), **end), [json.dumps(each) + "\n" for each in [*(line(text) for text in texts), line("", **end)]]
+
+
+ANSWERS = {
+    "openai": openai_answer,
+    "anthropic": anthropic_answer,
+    "gemini": gemini_answer,
+    "bedrock": bedrock.answer,
+    "openai-responses": responses_answer,
+    "cohere": cohere_answer,
+    "ollama": ollama_answer,
+}
 
 if __name__ == "__main__":
     try:

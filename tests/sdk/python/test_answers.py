@@ -13,7 +13,7 @@ TABLE = [
     pytest.param(case, client, face, streamed, id=f"{case['name']}-{client}-sim-{face}-{'stream' if streamed else 'unary'}")
     for case in CASES["answers"]
     for client in case.get("clients", DIALECTS)
-    for face in DIALECTS
+    for face in case.get("faces", DIALECTS)
     for streamed in (False, True)
 ]
 
@@ -40,7 +40,8 @@ def test_answer(case, client, face, streamed, client_of):
 
 
 def check(answer, expect, ask, client):
-    assert answer.finish == expect["finish"], answer
+    # Not every dialect has a word for every end.
+    assert answer.finish in expect.get("finish_of", {}).get(client, expect["finish"]).split("|"), answer
     if "text" in expect:
         assert answer.text == expect["text"]
     for part in expect.get("text_has", []):
@@ -49,8 +50,8 @@ def check(answer, expect, ask, client):
     if "reasoning" in expect:
         assert answer.reasoning == expect["reasoning"]
     assert expect.get("reasoning_has", "") in answer.reasoning
-    # Chat has no place for a signature of its own.
-    if expect.get("signed") and client != "openai":
+    # Chat, Cohere and Ollama have no place for a signature of their own, and Ollama's models give none.
+    if expect.get("signed") and client in ("anthropic", "gemini") and "sim-ollama" not in ask.model:
         assert answer.signed, "reasoning carries a signature"
     assert [call.name for call in answer.calls] == expect.get("calls", [])
     assert len({call.id for call in answer.calls} - {""}) == len(answer.calls), "calls have ids of their own"

@@ -71,9 +71,9 @@ def test_other_clients_reach_a_completions_endpoint(client, streamed, client_of)
 
     sdk = client_of(client)
     fetch = sdk.stream if streamed else sdk.ask
-    assert fetch(Ask("sim-completions/echo", [("user", "Once upon a time")])).text == "Once upon a time"
+    assert fetch(Ask("sim-openai-completions/echo", [("user", "Once upon a time")])).text == "Once upon a time"
     turns = [("user", "First."), ("assistant", "Noted."), ("user", "And the second?")]
-    answer = fetch(Ask("sim-completions/echo", turns, system="Be terse."))
+    answer = fetch(Ask("sim-openai-completions/echo", turns, system="Be terse."))
     assert answer.text == "Be terse.\n\nUser: First.\n\nAssistant: Noted.\n\nUser: And the second?\n\nAssistant:"
     assert answer.finish == "stop" and answer.usage.input > 0
 
@@ -86,7 +86,7 @@ def test_recorded_answer_keeps_its_bytes(name, mode, gateway, upstream, create):
         pytest.skip(f"no corpus at {CORPUS}")
     streamed = (case / "response.sse").exists()
     model = f"openai-chat.{name}.{mode}"
-    sent = json.loads((case / "request.json").read_text()) | {"model": f"up-completions/{model}"}
+    sent = json.loads((case / "request.json").read_text()) | {"model": f"up-openai-completions/{model}"}
     headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
     request = urllib.request.Request(f"{gateway}/v1/completions", json.dumps(sent).encode(), headers, method="POST")
     with urllib.request.urlopen(request, timeout=30) as response:
@@ -96,6 +96,6 @@ def test_recorded_answer_keeps_its_bytes(name, mode, gateway, upstream, create):
     expected = sent | {"model": model} | ({"stream_options": {"include_usage": True}} if streamed else {})
     assert received.body == expected
     prompt = sent["prompt"]
-    answer = create(model=f"up-completions/{model}", prompt=prompt, stream=streamed)
+    answer = create(model=f"up-openai-completions/{model}", prompt=prompt, stream=streamed)
     texts = [chunk.choices[0].text for chunk in answer] if streamed else [answer.choices[0].text]
     assert "".join(texts).strip()

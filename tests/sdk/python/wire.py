@@ -3,17 +3,22 @@
 `errors(dialect, body)` names what is wrong, with its place.
 """
 
+import inspect
 import json
 import types
 import typing
 
+import bedrock
+import cohere
+import ollama
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from google.genai import types as gemini
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
-from pydantic import ValidationError
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
+from pydantic import TypeAdapter, ValidationError
 
 # Members that the vendor takes and the SDK's type leaves out: `stream` stands in a type of its own, newer models lost the others.
-ALSO_TAKEN = {"openai": {"stream"}, "anthropic": {"stream", "temperature", "top_p", "top_k"}}
+ALSO_TAKEN = {"openai": {"stream"}, "anthropic": {"stream", "temperature", "top_p", "top_k"}, "openai-responses": {"stream"}}
 GEMINI_MEMBERS = {
     "contents": list[gemini.Content],
     "systemInstruction": gemini.Content,
@@ -21,6 +26,7 @@ GEMINI_MEMBERS = {
     "toolConfig": gemini.ToolConfig,
     "generationConfig": gemini.GenerationConfig,
     "safetySettings": list[gemini.SafetySetting],
+    "serviceTier": gemini.ServiceTier,
 }
 
 
@@ -32,8 +38,20 @@ def errors(dialect, body):
         case "anthropic":
             known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
             return misfits(known, MessageCreateParamsNonStreaming, "$") or anthropic_rules(body)
+        case "openai-responses":
+            known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
+            # The types want of a message what only the provider's own answers have.
+            if isinstance(body["input"], list):
+                known["input"] = [own_message(item) if item.get("role") == "assistant" else item for item in body["input"]]
+            return misfits(known, ResponseCreateParamsNonStreaming, "$") or responses_rules(body)
+        case "cohere":
+            return cohere_misfits(body) or called_in_order(body)
+        case "ollama":
+            return ollama_misfits(body)
         case "gemini":
             return [e for name, value in body.items() for e in gemini_misfits(name, value)] or gemini_rules(body)
+        case "bedrock":
+            return bedrock.errors(body, stream=False)
 
 
 # === types ===
@@ -90,16 +108,70 @@ def gemini_misfits(name, value):
     many = typing.get_origin(kind) is list
     try:
         for item in value if many else [value]:
-            (typing.get_args(kind)[0] if many else kind).model_validate_json(json.dumps(item))
+            TypeAdapter(typing.get_args(kind)[0] if many else kind).validate_json(json.dumps(item))
     except ValidationError as error:
         return [f"$.{name}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     return []
+
+
+def cohere_misfits(body):
+    """The SDK has no type for the whole: the parameters of its call are the members."""
+    parameters = inspect.signature(cohere.ClientV2.chat).parameters
+    found = [f"$.{name} is unknown" for name in body if name not in parameters and name != "stream"]
+    types_of = {
+        "messages": list[cohere.ChatMessageV2],
+        "tools": list[cohere.ToolV2],
+        "documents": list[str | cohere.Document],
+        "response_format": cohere.ResponseFormatV2,
+        "thinking": cohere.Thinking,
+    }
+    for name, kind in types_of.items():
+        if name in body:
+            try:
+                TypeAdapter(kind).validate_python(body[name])
+            except ValidationError as error:
+                found += [f"$.{name}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    roles = [message["role"] for message in body["messages"]]
+    found += [f"{role} is no role" for role in roles if role not in ("system", "user", "assistant", "tool")]
+    if body.get("response_format") and (body.get("tools") or body.get("documents")):
+        found.append("a form of the answer and tools or documents exclude each other")
+    return found
+
+
+def ollama_misfits(body):
+    """The SDK's own types, and what the server refuses: arguments that are text, pictures that are no base64."""
+    kind = ollama._types.GenerateRequest if "prompt" in body else ollama._types.ChatRequest
+    # `tool_call_id` is newer than the SDK; `think` takes levels that its type has not learnt.
+    found = [f"$.{name} is unknown" for name in body if name not in kind.model_fields]
+    try:
+        kind.model_validate({name: value for name, value in body.items() if name != "think"})
+    except ValidationError as error:
+        found += [f"$.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    if body.get("think") not in (None, True, False, "low", "medium", "high", "max"):
+        found.append(f"$.think is {body['think']!r}")
+    if not isinstance(body.get("stream"), bool):
+        found.append("$.stream is left to the server")
+    for i, message in enumerate(body.get("messages", [])):
+        found += [f"$.messages[{i}].content is no string" for _ in "x" if not isinstance(message["content"], str)]
+        found += [f"$.messages[{i}].images is no base64" for image in message.get("images", []) if ":" in image]
+        for call in message.get("tool_calls", []):
+            if not isinstance(call["function"]["arguments"], dict):
+                found.append(f"$.messages[{i}] has arguments that are no object")
+    return found
 
 
 # === rules ===
 
 
 def openai_rules(body):
+    found = called_in_order(body)
+    names = [tool["function"]["name"] for tool in body.get("tools", []) if tool["type"] == "function"]
+    found += [f"tool name {name} is too long" for name in names if len(name) > 64]
+    return found + ([f"tool names repeat: {names}"] if len(names) != len(set(names)) else [])
+
+
+def called_in_order(body):
+    """Every call is answered right behind its message, and arguments are an object."""
     found, open_calls = [], []
     for i, message in enumerate(body["messages"]):
         if message["role"] == "tool":
@@ -115,7 +187,39 @@ def openai_rules(body):
         for call in calls:
             if not isinstance(json.loads(call["function"]["arguments"]), dict):
                 found.append(f"$.messages[{i}] has arguments that are no object")
-    names = [tool["function"]["name"] for tool in body.get("tools", []) if tool["type"] == "function"]
+    return found
+
+
+def own_message(item):
+    if isinstance(item["content"], str):
+        return item
+    content = [part | {"annotations": []} if part["type"] == "output_text" else part for part in item["content"]]
+    return item | {"id": "msg_1", "status": "completed", "content": content}
+
+
+def responses_rules(body):
+    if isinstance(body["input"], str):
+        return []
+    found, asked, following = [], set(), None
+    for i, item in reversed(list(enumerate(body["input"]))):
+        kind = item.get("type", "message")
+        if kind == "reasoning" and following not in ("reasoning", "function_call", "custom_tool_call", "assistant"):
+            found.append(f"$.input[{i}] is reasoning that leads to nothing")
+        if kind == "reasoning" and not item.get("encrypted_content"):
+            found.append(f"$.input[{i}] is reasoning without its state")
+        following = item.get("role") if kind == "message" else kind
+    for i, item in enumerate(body["input"]):
+        kind = item.get("type", "message")
+        if kind in ("function_call", "custom_tool_call"):
+            asked.add((kind, item["call_id"]))
+            if kind == "function_call" and not isinstance(json.loads(item["arguments"]), dict):
+                found.append(f"$.input[{i}] has arguments that are no object")
+        elif kind.endswith("call_output"):
+            if (kind.removesuffix("_output"), item["call_id"]) not in asked:
+                found.append(f"$.input[{i}] answers no call before it")
+            asked.discard((kind.removesuffix("_output"), item["call_id"]))
+    found += [f"{call} is unanswered" for call in asked]
+    names = [tool["name"] for tool in body.get("tools", []) if "name" in tool]
     found += [f"tool name {name} is too long" for name in names if len(name) > 64]
     return found + ([f"tool names repeat: {names}"] if len(names) != len(set(names)) else [])
 

@@ -62,6 +62,11 @@ impl Dialect for McpSampling {
         None
     }
 
+    fn carries_state(&self) -> bool {
+        // A call has a place for its own, thinking before it has none.
+        false
+    }
+
     fn variant<'h>(&self, header: &dyn Fn(&str) -> Option<&'h str>, body: &Bytes) -> Option<Variant> {
         if let Some(id) = inspect::json_rpc_id(body) {
             return Some(Variant { dialect: &Self::JSON_RPC, id: Some(id) });

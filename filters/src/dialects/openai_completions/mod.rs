@@ -20,14 +20,21 @@ mod wire;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
     model::{ErrorInfo, Field, Media, Request, Response},
     openai::{error, inspect, tap::StreamTap},
 };
+
+/// In what upstreams deviate from the dialect.
+const QUIRKS: &[Quirk] = &[
+    Quirk { name: "no_stream_options", what: "`stream_options` is left out, so streams may end without usage" },
+    Quirk { name: "no_user", what: "`user` is left out" },
+    Quirk { name: "top_k", what: "`top_k` is sent" },
+];
 
 /// The Completions dialect.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,5 +113,9 @@ impl Upstream for OpenAiCompletions {
 
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
         Box::new(StreamTap::new(tap))
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        QUIRKS
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn decode(body: &Bytes) -> Result<Response, ResponseError> {
         model: text(answer.model),
         candidates: (0..).zip(choices).map(|(at, choice)| decode_choice(at, choice, &source)).collect(),
         usage: answer.usage.and_then(usage::decode),
-        tier: None,
+        ..Response::default()
     })
 }
 

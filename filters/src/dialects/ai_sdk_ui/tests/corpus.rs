@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{super::AiSdkUi, decode, reader, reply, written};
+use super::{super::AiSdkUi, decode, reader, reply, sealer, written};
 use crate::{
     dialects::{CallHead, Dialect, find},
-    model::{Event, Part, PartContent, Role},
+    model::{Event, Family, Opaque, Part, PartContent, Role},
 };
 
 fn corpus() -> Vec<PathBuf> {
@@ -51,6 +51,12 @@ fn events(dialect: &dyn Dialect, stream: &[u8]) -> Vec<Event> {
     events
 }
 
+/// Whether a thought is Cohere's plan before its calls, which the reference leaves out.
+fn is_plan(metadata: &Value) -> bool {
+    let envelope = metadata["lockgate"]["sealed"][0].as_str();
+    envelope.and_then(|envelope| sealer().open(envelope)).is_some_and(|state| state.family == Family::Cohere)
+}
+
 /// What two messages that say the same may differ in: how ids are made, empty parts, how a vendor's own tools and
 /// sources are written down, and where one run of text is cut.
 fn normal(parts: &[Value], upstream: &str) -> Vec<Value> {
@@ -69,6 +75,9 @@ fn normal(parts: &[Value], upstream: &str) -> Vec<Value> {
             (_, encrypted) if !encrypted.is_null() => encrypted.clone(),
             _ => Value::Null,
         };
+        if is_plan(metadata) {
+            continue;
+        }
         match (kind, kept.last_mut()) {
             ("text", _) if part["text"] == "" => {}
             ("text", Some(last)) if last["type"] == "text" => {
@@ -129,6 +138,11 @@ fn recorded_requests_are_read_and_claimed() {
     }
 }
 
+/// State as an upstream's encoder reads it.
+fn opened(state: &[Opaque]) -> Vec<Opaque> {
+    state.iter().map(|state| sealer().unwrap(state).expect("it is the vendor's, or sealed here")).collect()
+}
+
 /// What the client got goes back with its next message: thinking with its state, calls with theirs.
 #[test]
 fn recorded_messages_go_back_with_their_state() {
@@ -158,11 +172,11 @@ fn recorded_messages_go_back_with_their_state() {
         for (found, expected) in said.iter().zip(sent) {
             match (&found.content, &expected.content) {
                 (PartContent::Reasoning(found), PartContent::Reasoning(expected)) => {
-                    assert_eq!(found.opaque, expected.opaque, "{}", case.display());
+                    assert_eq!(opened(&found.opaque), expected.opaque, "{}", case.display());
                 }
                 (PartContent::ToolCall(call), PartContent::ToolCall(of)) => {
                     assert_eq!((&call.id, &call.name), (&of.id, &of.name), "{}", case.display());
-                    assert_eq!(found.opaque, expected.opaque, "{}", case.display());
+                    assert_eq!(opened(&found.opaque), expected.opaque, "{}", case.display());
                 }
                 (PartContent::ServerCall(found), PartContent::ServerCall(expected)) => {
                     assert_eq!((&found.id, found.family), (&expected.id, expected.family), "{}", case.display());

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use crate::dialects::gemini::{emit, error, finish, grounding, logprobs, response, usage, write};
 use crate::{
     dialects::{Reply, StreamEncoder, StreamForm, relayed_status},
-    json::push_raw_str,
+    json::{one_line, push_raw_str},
     model::{
         CallKind, Citation, Delta, ErrorInfo, Event, Finish, Part, PartKey, PartKind, PartStart, RawJson, Span,
         SpanUnit, Str, ToolCall, Usage,
@@ -204,6 +204,8 @@ impl Encoder {
         let thought = matches!(part.kind, Kind::Thought);
         if let Kind::Call(mut call, args) = part.kind {
             if !args.is_empty() || call.kind == CallKind::Custom {
+                // Some models write their arguments on several lines, which an event cannot hold.
+                let args = if write::is_object(&args) { one_line(&args).into_owned() } else { args };
                 call.args = Str::from(args);
             }
             let signature = signatures.next();

@@ -253,8 +253,9 @@ fn calls_are_written_whole_and_state_in_envelopes() {
     let args = |text: &'static str| Event::Delta { part: PartKey(0), delta: Delta::Args(Str::from_static(text)) };
     let events = [
         started(PartKind::ToolCall(call)),
-        args("{\"a\""),
-        args(":1}"),
+        // On several lines, as some models write them: an event of a stream is one.
+        args("{\n  \"a\""),
+        args(":1\r\n}"),
         Event::Delta { part: PartKey(0), delta: Delta::Opaque(Box::new(opaque.clone())) },
         Event::PartEnd(PartKey(0)),
         finished(FinishReason::ToolCalls),
@@ -263,6 +264,9 @@ fn calls_are_written_whole_and_state_in_envelopes() {
     let array: Vec<Value> = serde_json::from_slice(&write(&events, &reply(StreamForm::JsonArray))).expect("an array");
     let part = &array[0]["candidates"][0]["content"]["parts"][0];
     assert_eq!(part["functionCall"], json!({"id": "id", "name": "f", "args": {"a": 1}}));
+    let sse = write(&events, &reply(StreamForm::Sse));
+    let text = std::str::from_utf8(&sse).expect("UTF-8");
+    assert!(text.lines().filter(|line| !line.is_empty()).all(|line| line.starts_with("data: ")), "{text}");
     let sealed = part["thoughtSignature"].as_str().expect("a signature");
     assert_eq!(Sealer::new(b"key").open(sealed), Some(opaque));
 }

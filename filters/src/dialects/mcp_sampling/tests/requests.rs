@@ -212,8 +212,7 @@ fn sealed_state_comes_back_with_its_call() {
         ]),
     );
     let request = decode(&body).expect("it is good");
-    let found = crate::conversation::opened(&request.turns[1].parts[0].opaque[0], &sealer());
-    assert_eq!(found, opaque);
+    assert_eq!(sealer().unwrap(&request.turns[1].parts[0].opaque[0]), Some(opaque));
 }
 
 #[test]

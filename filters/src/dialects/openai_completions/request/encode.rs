@@ -1,7 +1,4 @@
 //! A request for an upstream.
-//!
-//! Quirks that the catalog may list for an upstream: `top_k` (it is sent), `no_user`, `no_stream_options` (that member is
-//! left out).
 
 use bytes::BytesMut;
 
@@ -144,6 +141,10 @@ impl Encoder<'_> {
         }
         let room = MAX_STOPS.saturating_sub(limits.stop.len());
         let own = prompt.stop.filter(|_| room > 0);
+        if own.is_some() {
+            // The answer ends at more than the client asked for.
+            self.losses.approx(Field::Stop);
+        }
         if limits.stop.is_empty() && own.is_none() {
             return Ok(());
         }

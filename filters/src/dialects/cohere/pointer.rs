@@ -1,0 +1,52 @@
+//! Where a member stands in this dialect's requests.
+
+use crate::model::Field;
+
+pub(super) fn pointer(field: Field) -> &'static str {
+    match field {
+        Field::System | Field::SystemMid | Field::Messages | Field::Name | Field::Prefill => "/messages",
+        Field::Image => "/messages/content/image_url",
+        Field::ImageDetail => "/messages/content/image_url/detail",
+        Field::ToolResult => "/messages/content",
+        Field::ToolError => "/messages/content/document",
+        Field::ToolArguments => "/messages/tool_calls/function/arguments",
+        Field::ReasoningHistory => "/messages/content/thinking",
+        Field::Document => "/documents",
+        Field::Citations => "/citation_options",
+        Field::Reasoning => "/thinking",
+        Field::Tools | Field::ServerTool | Field::CustomTool => "/tools",
+        Field::ToolSchema => "/tools/function/parameters",
+        Field::ToolStrict => "/strict_tools",
+        Field::ToolChoice => "/tool_choice",
+        Field::ResponseFormat => "/response_format",
+        Field::ResponseSchema => "/response_format/json_schema",
+        Field::Temperature => "/temperature",
+        Field::TopP => "/p",
+        Field::TopK => "/k",
+        Field::FrequencyPenalty => "/frequency_penalty",
+        Field::PresencePenalty => "/presence_penalty",
+        Field::Seed => "/seed",
+        Field::Logprobs => "/logprobs",
+        Field::MaxTokens => "/max_tokens",
+        Field::Stop => "/stop_sequences",
+        Field::Safety => "/safety_mode",
+        Field::Tier => "/priority",
+        // Members that this dialect does not have, under the names that others give them.
+        Field::Audio => "/messages/content/audio",
+        Field::Video => "/messages/content/video",
+        Field::CacheControl => "/cache_control",
+        Field::ReasoningDisplay => "/thinking/display",
+        Field::Signature => "/messages/content/signature",
+        Field::ParallelTools => "/parallel_tool_calls",
+        Field::Modalities => "/modalities",
+        Field::Verbosity => "/verbosity",
+        Field::LogitBias => "/logit_bias",
+        Field::Candidates => "/n",
+        Field::User => "/user",
+        Field::Metadata => "/metadata",
+        Field::Store => "/store",
+        Field::CacheKey => "/prompt_cache_key",
+        Field::CachedContent => "/cached_content",
+        Field::Extra => "/extra",
+    }
+}
