@@ -4,6 +4,7 @@ mod context;
 mod keys;
 mod listeners;
 mod models;
+mod params;
 mod provider;
 mod providers;
 mod routes;

@@ -31,6 +31,8 @@ pub struct Provider {
     pub key: Option<Secret>,
     /// Why there is no key though one is needed.
     pub key_missing: Option<String>,
+    /// Which placeholders of its URLs or headers have no value, and what would give them one: it cannot be used then.
+    pub params_missing: Option<String>,
     /// Header in which a caller may send a key of its own, in lowercase.
     pub key_header: String,
     /// Headers sent with every request, names in lowercase.
@@ -137,6 +139,7 @@ impl fmt::Debug for Provider {
             .field("auth", &self.auth)
             .field("key", &self.key)
             .field("key_missing", &self.key_missing)
+            .field("params_missing", &self.params_missing)
             .field("headers", &headers)
             .field("quirks", &self.quirks)
             .finish_non_exhaustive()
