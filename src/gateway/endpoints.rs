@@ -36,7 +36,7 @@ pub(super) fn endpoints(config: &Config, sim: Option<SocketAddr>) -> Result<Vec<
             kind: provider.kind,
             entry: provider.entry.clone(),
             models: provider.models.clone(),
-            ready: provider.key.is_some() || matches!(provider.auth, Auth::None),
+            ready: provider.is_ready(),
             dormant,
         });
     }
@@ -80,6 +80,7 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
                 if callers { format!(", or send `{}` with the request", provider.key_header) } else { String::new() };
             Str::from(format!("{why}{callers}"))
         }),
+        unfilled: provider.params_missing.as_deref().map(Str::from),
         timeouts: timeouts(&config.timeouts.with(&provider.timeouts)),
     })
 }

@@ -122,6 +122,11 @@ pub enum ProviderKeys {
 // === impl Provider ===
 
 impl Provider {
+    /// Tells whether requests can be sent to it without a caller's help.
+    pub fn is_ready(&self) -> bool {
+        (self.key.is_some() || self.auth == Auth::None) && self.params_missing.is_none()
+    }
+
     /// Returns the face of a dialect.
     pub fn face(&self, dialect: &str) -> Option<&Face> {
         self.faces.iter().find(|face| face.dialect == dialect)

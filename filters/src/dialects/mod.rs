@@ -114,6 +114,25 @@ pub trait Upstream: Dialect {
     /// The edits that a request needs to go to an upstream of the same dialect.
     fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice>;
 
+    /// The quirks that upstreams of this dialect may have, by the names under which the catalog lists them.
+    fn quirks(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// All edits that a request needs to go to an upstream of the same dialect that has quirks: [`Self::splices`], and
+    /// what the quirks ask for. `headers` are those of [`Dialect::headers`] as the client sent them; what is in it
+    /// afterwards goes out.
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        let _ = (body, headers);
+        self.splices(inspection, target)
+    }
+
     /// Encodes a request for an upstream.
     ///
     /// # Errors
@@ -134,6 +153,13 @@ pub trait Upstream: Dialect {
 
     /// Decodes an upstream's error body; `status` decides where the body says nothing.
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo;
+
+    /// Whether an error body is of this dialect's own shape, so that a client of it can read it. A host in front of the
+    /// upstream may have written another.
+    fn is_own_error(&self, body: &[u8]) -> bool {
+        let _ = body;
+        true
+    }
 
     /// The framing of this dialect's streams, for the `accept` header and to tell a stream from a whole answer.
     fn stream_form(&self) -> StreamForm {

@@ -11,6 +11,7 @@ mod blocks;
 mod count;
 mod error;
 mod finish;
+mod host;
 mod inspect;
 mod profile;
 mod request;
@@ -31,7 +32,7 @@ use super::{
 };
 use crate::{
     json::Splice,
-    model::{ErrorClass, ErrorInfo, Field, Media, MediaClass, Request, Response},
+    model::{ErrorClass, ErrorInfo, Field, Media, MediaClass, Request, Response, Str},
 };
 
 /// The Messages dialect.
@@ -142,6 +143,23 @@ impl Upstream for Anthropic {
         inspect::splices(inspection, target)
     }
 
+    fn quirks(&self) -> &'static [&'static str] {
+        host::QUIRKS
+    }
+
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        match host::of(target) {
+            Some(host) => host.edits(body, inspection, host::Asks::Message, headers),
+            None => self.splices(inspection, target),
+        }
+    }
+
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
         request::encode(request, target)
     }
@@ -160,6 +178,10 @@ impl Upstream for Anthropic {
 
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo {
         error::decode(status, body)
+    }
+
+    fn is_own_error(&self, body: &[u8]) -> bool {
+        error::is_own(body)
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {

@@ -85,6 +85,10 @@ impl Dialect for Gemini {
 }
 
 impl Upstream for Gemini {
+    fn quirks(&self) -> &'static [&'static str] {
+        &["vertex"]
+    }
+
     fn splices(&self, _inspection: &Inspection, _target: &Target<'_>) -> Vec<Splice> {
         // The model stands in the path, and usage always comes.
         Vec::new()

@@ -2,7 +2,7 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>. Where the vendors differ, the decoders accept what
 //! any of them sends, and the encoder writes what all of them take; what an upstream wants otherwise is a named quirk
-//! (the table stands in `request/encode.rs`).
+//! (the table stands in `quirks.rs`).
 //!
 //! Wire facts: `POST /v1/chat/completions`, the model in the body; streams are server-sent events without names, ended
 //! by `data: [DONE]`; SSE comments keep a stream alive with every client.
@@ -12,6 +12,7 @@ mod error;
 mod inspect;
 mod pointer;
 mod profile;
+mod quirks;
 mod reasoning;
 mod request;
 mod response;
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{
     json::Splice,
-    model::{ErrorInfo, Field, Media, MediaClass, Request, Response},
+    model::{ErrorInfo, Field, Media, MediaClass, Request, Response, Str},
 };
 
 /// The Chat Completions dialect.
@@ -81,6 +82,20 @@ impl Dialect for OpenAiChat {
 impl Upstream for OpenAiChat {
     fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice> {
         inspect::splices(inspection, target)
+    }
+
+    fn quirks(&self) -> &'static [&'static str] {
+        quirks::QUIRKS
+    }
+
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        _headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        quirks::edits(body, inspection, target)
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {

@@ -11,6 +11,8 @@ pub(super) struct Profile {
     pub(super) developer: bool,
     /// Takes sampling parameters when `reasoning_effort` is `none`.
     pub(super) samples_without_effort: bool,
+    /// Takes penalties, where it samples.
+    pub(super) penalties: bool,
     /// Takes `stop`.
     pub(super) stop: bool,
     /// Takes `parallel_tool_calls`.
@@ -26,6 +28,7 @@ const PLAIN: Profile = Profile {
     reasoning: false,
     developer: false,
     samples_without_effort: false,
+    penalties: true,
     stop: true,
     parallel: true,
     efforts: None,
@@ -43,6 +46,8 @@ const O_SERIES: Profile = Profile {
 const GPT_5: Profile = Profile { parallel: true, efforts: Some((Effort::Minimal, Effort::High)), ..O_SERIES };
 /// From GPT-5.1 on, effort `none` makes it a model that samples.
 const GPT_5_1: Profile = Profile { samples_without_effort: true, efforts: Some((Effort::None, Effort::High)), ..GPT_5 };
+/// xAI's models that think refuse these, whether they are asked to think or not.
+const GROK: Profile = Profile { penalties: false, stop: false, ..PLAIN };
 const NEWEST: Profile = Profile { efforts: Some((Effort::None, Effort::XHigh)), ..GPT_5_1 };
 
 /// By prefix; the first that fits counts, so longer ones stand first.
@@ -65,6 +70,11 @@ const PROFILES: &[(&str, Profile)] = &[
     ("gpt-4.", CHAT),
     ("gpt-4o", CHAT),
     ("chatgpt", CHAT),
+    // Of the fourth generation, those from 4.3 on take an effort.
+    ("grok-4.", GROK),
+    ("grok-4", Profile { never_thinks: true, ..GROK }),
+    ("grok-code-fast", Profile { never_thinks: true, ..GROK }),
+    ("grok-3-mini", Profile { efforts: Some((Effort::Low, Effort::High)), ..GROK }),
 ];
 
 /// The profile of a model id. A vendor before it (`openai/o3`) does not count.

@@ -1,19 +1,6 @@
 //! A request for an upstream.
 //!
-//! Quirks that the catalog may list for an upstream:
-//!
-//! | quirk | effect |
-//! |---|---|
-//! | `max_tokens_legacy` | the limit is `max_tokens` whatever the model |
-//! | `no_parallel_tool_calls`, `no_reasoning_effort`, `no_stream_options`, `no_user` | that member is left out |
-//! | `no_developer_role` | instructions are `system` whatever the model |
-//! | `flat_content` | texts of a message are joined to one string |
-//! | `top_k` | `top_k` is sent |
-//! | `reasoning_content_in` | earlier thinking is sent back as `reasoning_content` |
-//! | `reasoning_details_in` | earlier thinking is sent back with its state as `reasoning_details` |
-//! | `thought_signature_in` | Gemini's signatures are sent back as `extra_content` |
-//! | `cache_control`, `prompt_cache_breakpoint` | cache breakpoints are sent in that form |
-//! | `tool_ids_9` | call ids are nine letters and digits |
+//! The quirks that an upstream may have are listed in `quirks.rs`.
 
 use bytes::BytesMut;
 
@@ -26,7 +13,7 @@ use super::{
 };
 use crate::{
     dialects::{Encoded, Target},
-    model::{Effort, ErrorInfo, Field, Losses, ReasoningMode, Request, Str},
+    model::{Effort, ErrorInfo, Field, Losses, Part, ReasoningMode, Request, Str},
 };
 
 /// The most stop sequences that the wire takes.
@@ -102,7 +89,13 @@ impl Encoder<'_> {
             self.losses.approx(Field::Prefill);
         }
         let mut list = body.list("messages");
-        self.instructions(&request.system, &mut list)?;
+        match self.format_in_words() {
+            None => self.instructions(&request.system, &mut list)?,
+            Some(words) => {
+                let system: Vec<Part> = request.system.iter().cloned().chain([Part::text(words)]).collect();
+                self.instructions(&system, &mut list)?;
+            }
+        }
         self.messages(&messages, &mut list)?;
         list.end();
         Ok(())
@@ -124,9 +117,11 @@ impl Encoder<'_> {
             ("frequency_penalty", sampling.frequency_penalty, Field::FrequencyPenalty, 0.0),
             ("presence_penalty", sampling.presence_penalty, Field::PresencePenalty, 0.0),
         ];
+        let penalties = self.profile.penalties && !self.target.has_quirk("no_penalties");
         for (name, value, field, neutral) in numbers {
+            let taken = samples && (penalties || matches!(field, Field::Temperature | Field::TopP));
             match value {
-                Some(value) if samples => body.f64(name, value),
+                Some(value) if taken => body.f64(name, value),
                 Some(value) if (value - neutral).abs() > f64::EPSILON => self.losses.drop(field),
                 _ => {}
             }
@@ -139,16 +134,17 @@ impl Encoder<'_> {
             }
         }
         if let Some(seed) = sampling.seed {
-            body.raw("seed", &seed.to_string());
+            let name = if self.target.has_quirk("random_seed") { "random_seed" } else { "seed" };
+            body.raw(name, &seed.to_string());
         }
         if let Some(bias) = &sampling.logit_bias {
-            if !samples {
+            if !samples || self.target.has_quirk("no_logit_bias") {
                 return Err(unsupported("logit_bias"));
             }
             body.raw("logit_bias", bias.as_str());
         }
         if sampling.logprobs {
-            if !samples {
+            if !samples || self.target.has_quirk("no_logprobs") {
                 return Err(unsupported("logprobs"));
             }
             body.bool("logprobs", true);
@@ -156,8 +152,13 @@ impl Encoder<'_> {
                 body.u64("top_logprobs", top.into());
             }
         }
-        if let Some(count) = self.request.candidates {
-            body.u64("n", count.into());
+        match self.request.candidates {
+            Some(count) if !self.target.has_quirk("no_candidates") => body.u64("n", count.into()),
+            Some(2..) => {
+                let message = "this upstream gives one answer per request; send several requests";
+                return Err(ErrorInfo::invalid("n", message).with_code("unsupported_parameter"));
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -168,7 +169,8 @@ impl Encoder<'_> {
             if limit == 0 {
                 return Err(ErrorInfo::invalid("max_tokens", "the limit of output tokens must be at least 1"));
             }
-            let modern = self.profile.reasoning && !self.target.has_quirk("max_tokens_legacy");
+            let modern = self.target.has_quirk("max_completion_tokens")
+                || (self.profile.reasoning && !self.target.has_quirk("max_tokens_legacy"));
             body.u64(if modern { "max_completion_tokens" } else { "max_tokens" }, limit);
         }
         match limits.stop.len() {
@@ -223,21 +225,22 @@ impl Encoder<'_> {
                 body.str("user", user);
             }
         }
+        let platform = self.native && !self.target.has_quirk("no_platform_members");
         if let Some(metadata) = &request.identity.metadata {
-            if self.native {
+            if platform {
                 body.raw("metadata", metadata.as_str());
             } else {
                 self.losses.drop(Field::Metadata);
             }
         }
         if let Some(store) = request.state.store {
-            if self.native {
+            if platform {
                 body.bool("store", store);
             } else if store {
                 self.losses.drop(Field::Store);
             }
         }
-        if self.native {
+        if platform {
             body.maybe_str("prompt_cache_key", request.state.cache_key.as_deref());
         } else if request.state.cache_key.is_some() {
             self.losses.drop(Field::CacheKey);
@@ -251,6 +254,7 @@ impl Encoder<'_> {
     fn tier(&mut self, body: &mut Writer<'_>) {
         let Some(tier) = self.request.tier.as_deref() else { return };
         let own = match tier {
+            _ if self.target.has_quirk("no_platform_members") => None,
             _ if self.native => Some(tier),
             "auto" | "default" | "flex" | "priority" => Some(tier),
             "standard" | "standard_only" => Some("default"),
