@@ -132,3 +132,28 @@ fn credential(provider: &Provider) -> Option<Credential> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lockgate_config::{MapEnv, catalog, load_str};
+
+    use super::*;
+
+    #[test]
+    fn every_quirk_of_the_catalog_is_one_of_a_dialect_that_the_provider_speaks() {
+        let entries = catalog().into_iter().map(|entry| format!("  {}: {{ enabled: true }}\n", entry.name));
+        let text = format!("listen: 127.0.0.1:1\nproviders:\n{}", entries.collect::<String>());
+        let config = load_str("test.yaml", &text, &MapEnv::new()).unwrap_or_else(|report| panic!("{report}"));
+        let mut seen = 0;
+        for provider in &config.providers {
+            let speaks = |face: &lockgate_config::Face| dialects::find(&face.dialect, &face.route_type)?.upstream();
+            let known: Vec<&str> =
+                provider.faces.iter().filter_map(speaks).flat_map(|dialect| dialect.quirks()).copied().collect();
+            for quirk in &provider.quirks {
+                assert!(known.contains(&quirk.as_str()), "`{}` lists `{quirk}`, which nothing asks for", provider.name);
+                seen += 1;
+            }
+        }
+        assert!(seen > 40, "the catalog lists {seen} quirks");
+    }
+}

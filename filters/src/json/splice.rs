@@ -315,7 +315,9 @@ mod tests {
             Elements::new(text.as_bytes()).map(|at| text.get(at).expect("elements stand on borders")).collect()
         };
         assert_eq!(list(r#" [ 1 ,{"a":[2,"]"]}, "x,y" ,[] ] "#), ["1", r#"{"a":[2,"]"]}"#, r#""x,y""#, "[]"]);
-        for (text, expected) in [("[]", &[][..]), ("{}", &[]), ("", &[]), ("[1,", &["1"]), ("[1 2]", &["1"]), ("[{", &[])] {
+        for (text, expected) in
+            [("[]", &[][..]), ("{}", &[]), ("", &[]), ("[1,", &["1"]), ("[1 2]", &["1"]), ("[{", &[])]
+        {
             assert_eq!(list(text), expected, "{text}");
         }
     }

@@ -37,10 +37,19 @@ fn the_version_takes_the_models_place() {
             r#"{ "model" : "c" , "max_tokens":5, "messages":[] }"#,
             r#"{ "anthropic_version":"vertex-2023-10-16" , "max_tokens":5, "messages":[] }"#,
         ),
-        (r#"{"messages":[{"model":"x"}],"model":"c"}"#, r#"{"messages":[{"model":"x"}],"anthropic_version":"vertex-2023-10-16"}"#),
+        (
+            r#"{"messages":[{"model":"x"}],"model":"c"}"#,
+            r#"{"messages":[{"model":"x"}],"anthropic_version":"vertex-2023-10-16"}"#,
+        ),
         (r#"{"mod\u0065l":"c","stream":true}"#, r#"{"anthropic_version":"vertex-2023-10-16","stream":true}"#),
-        (r#"{"model":"c","anthropic_version":"vertex-2023-10-16","x":1}"#, r#"{"anthropic_version":"vertex-2023-10-16","x":1}"#),
-        (r#"{"x":1, "anthropic_version":"bedrock-2023-05-31","model":"c"}"#, r#"{"x":1, "anthropic_version":"vertex-2023-10-16"}"#),
+        (
+            r#"{"model":"c","anthropic_version":"vertex-2023-10-16","x":1}"#,
+            r#"{"anthropic_version":"vertex-2023-10-16","x":1}"#,
+        ),
+        (
+            r#"{"x":1, "anthropic_version":"bedrock-2023-05-31","model":"c"}"#,
+            r#"{"x":1, "anthropic_version":"vertex-2023-10-16"}"#,
+        ),
     ] {
         assert_eq!(message("vertex", body), expected, "{body}");
     }
@@ -69,8 +78,10 @@ fn a_count_keeps_its_model() {
 
 #[test]
 fn bedrock_reads_streaming_from_the_path_and_betas_from_the_body() {
-    let mut headers =
-        vec![("anthropic-beta", Str::from_static("context-1m-2025-08-07, unknown-1")), ("anthropic-version", Str::from_static("x"))];
+    let mut headers = vec![
+        ("anthropic-beta", Str::from_static("context-1m-2025-08-07, unknown-1")),
+        ("anthropic-version", Str::from_static("x")),
+    ];
     let body = r#"{"stream":true,"model":"c","messages":[]}"#;
     assert_eq!(
         pass(&Anthropic, "bedrock_invoke", body, &CallHead::default(), &mut headers),
@@ -121,7 +132,10 @@ fn an_encoded_request_has_the_hosts_members() {
     assert_eq!(body["anthropic_beta"], serde_json::json!(["context-management-2025-06-27"]));
     assert_eq!(headers, Vec::new());
     let (body, _) = encoded(&Counting(CountTokens), "vertex");
-    assert_eq!((&body["anthropic_version"], &body["model"]), (&"vertex-2023-10-16".into(), &"claude-opus-4-6@1".into()));
+    assert_eq!(
+        (&body["anthropic_version"], &body["model"]),
+        (&"vertex-2023-10-16".into(), &"claude-opus-4-6@1".into())
+    );
     assert_eq!(body["max_tokens"], serde_json::Value::Null);
 }
 

@@ -163,13 +163,7 @@ pub(in super::super) fn encode(request: &Request, target: &Target<'_>) -> Result
         None => vec![("anthropic-beta", Str::from(cx.betas.join(",")))],
     };
     body.end();
-    Ok(Encoded {
-        body: out.freeze(),
-        losses: cx.losses,
-        headers,
-        renamed_tools: cx.renamed,
-        json_tool: cx.json_tool,
-    })
+    Ok(Encoded { body: out.freeze(), losses: cx.losses, headers, renamed_tools: cx.renamed, json_tool: cx.json_tool })
 }
 
 /// Refuses what a client would miss.

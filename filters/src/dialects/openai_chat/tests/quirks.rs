@@ -43,7 +43,13 @@ fn limits_and_seeds_have_the_upstreams_names() {
 fn what_is_left_out_is_told() {
     let dropped = |field| vec![(field, LossLevel::Drop)];
     for (members, quirk, member, value, losses) in [
-        (r#""frequency_penalty":0.5"#, "no_penalties", "/frequency_penalty", json!(0.5), dropped(Field::FrequencyPenalty)),
+        (
+            r#""frequency_penalty":0.5"#,
+            "no_penalties",
+            "/frequency_penalty",
+            json!(0.5),
+            dropped(Field::FrequencyPenalty),
+        ),
         (r#""presence_penalty":0.5"#, "no_penalties", "/presence_penalty", json!(0.5), dropped(Field::PresencePenalty)),
         (r#""presence_penalty":0.0"#, "no_penalties", "/presence_penalty", json!(0), vec![]),
         (r#""service_tier":"flex""#, "no_platform_members", "/service_tier", json!("flex"), dropped(Field::Tier)),
@@ -54,7 +60,13 @@ fn what_is_left_out_is_told() {
         ("", "no_name", "/messages/0/name", json!("ann"), dropped(Field::Name)),
         (r#""n":1"#, "no_candidates", "/n", json!(1), vec![]),
         (r#""user":"u""#, "no_user", "/user", json!("u"), dropped(Field::User)),
-        (r#""reasoning_effort":"low""#, "no_reasoning_effort", "/reasoning_effort", json!("low"), dropped(Field::Reasoning)),
+        (
+            r#""reasoning_effort":"low""#,
+            "no_reasoning_effort",
+            "/reasoning_effort",
+            json!("low"),
+            dropped(Field::Reasoning),
+        ),
     ] {
         let (plain, odd, lost) = with_and_without(members, "m", quirk, member);
         assert_eq!((plain, odd, lost), (value, Value::Null, losses), "{quirk} and {members}");
@@ -85,7 +97,8 @@ fn a_call_that_must_be_made_becomes_one_that_may() {
 
 #[test]
 fn a_schema_is_said_in_words() {
-    let format = r#""response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","x":1}}}"#;
+    let format =
+        r#""response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","x":1}}}"#;
     let (body, encoded) = encode(&asking(format), "deepseek-chat", &["json_object_only"]);
     assert_eq!(body["response_format"], json!({"type": "json_object"}));
     assert_eq!(body["messages"][0]["role"], "system");
@@ -125,7 +138,10 @@ fn the_list_of_quirks_is_that_of_the_code() {
     for quirk in super::super::OpenAiChat.quirks() {
         let asked = format!("has_quirk(\"{quirk}\")");
         let renamed = format!("(\"{quirk}\", \"");
-        assert!(sources.iter().any(|source| source.contains(&asked) || source.contains(&renamed)), "{quirk} does nothing");
+        assert!(
+            sources.iter().any(|source| source.contains(&asked) || source.contains(&renamed)),
+            "{quirk} does nothing"
+        );
     }
     for source in sources {
         for (at, _) in source.match_indices("has_quirk(\"") {
