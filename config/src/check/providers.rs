@@ -46,7 +46,8 @@ pub(super) fn check(root: &At<'_>, raw: &RawConfig) -> Providers {
         if !on && (!keys.takes_callers() || entry.kind == Some(Kind::Local)) {
             continue;
         }
-        let Some(provider) = provider::build(&at, name, name, entry) else { continue };
+        let build = || provider::build(&at, name, name, entry);
+        let Some(provider) = (if on { build() } else { at.unasked(build).flatten() }) else { continue };
         // Its key alone does not make a host one's own: without the rest, nobody has asked for it.
         match (&provider.params_missing, on) {
             (None, true) => {

@@ -89,6 +89,7 @@ fn the_example_is_valid() {
         .into_iter()
         .fold(MapEnv::new().with_file(path, text), |env, name| env.with_var(name, "sk-example-0123456789"))
         .with_var("ALICE_KEY", "lg-alice-0123456789")
+        .with_file("/run/secrets/vertex", "ya29.example\n")
         .with_file("/run/secrets/openai", "sk-example-9876543210\n");
     let config = load(Some(path.as_ref()), &env).unwrap_or_else(|report| panic!("{report}"));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);

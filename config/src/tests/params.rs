@@ -169,6 +169,10 @@ fn an_endpoint_of_azures_stands_for_the_resource() {
     assert_eq!(path("eu"), "eu.example/openai/v1/chat/completions", "the file wins");
     let wrong = env.with_var("AZURE_OPENAI_ENDPOINT", "other.openai.azure.com");
     assert!(refused("", &wrong).to_string().contains("invalid `AZURE_OPENAI_ENDPOINT`, expected `http://`"));
+    let unasked = MapEnv::new().with_var("AZURE_OPENAI_ENDPOINT", "other.openai.azure.com");
+    let config = loaded("", &unasked);
+    assert!(config.warnings[0].message.contains("invalid `AZURE_OPENAI_ENDPOINT`"), "nobody asked for Azure");
+    assert!(config.dormant.iter().all(|provider| !provider.name.starts_with("azure-d") && provider.name != "azure"));
 }
 
 #[test]

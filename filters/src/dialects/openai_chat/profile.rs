@@ -19,6 +19,8 @@ pub(super) struct Profile {
     pub(super) parallel: bool,
     /// The efforts that it knows, least and most; `None` if it knows none, or if nothing is known of it.
     pub(super) efforts: Option<(Effort, Effort)>,
+    /// Knows no effort between none and high.
+    pub(super) on_or_off: bool,
     /// Known not to think: refuses `reasoning_effort`.
     pub(super) never_thinks: bool,
 }
@@ -32,6 +34,7 @@ const PLAIN: Profile = Profile {
     stop: true,
     parallel: true,
     efforts: None,
+    on_or_off: false,
     never_thinks: false,
 };
 const CHAT: Profile = Profile { never_thinks: true, ..PLAIN };
@@ -48,6 +51,8 @@ const GPT_5: Profile = Profile { parallel: true, efforts: Some((Effort::Minimal,
 const GPT_5_1: Profile = Profile { samples_without_effort: true, efforts: Some((Effort::None, Effort::High)), ..GPT_5 };
 /// xAI's models that think refuse these, whether they are asked to think or not.
 const GROK: Profile = Profile { penalties: false, stop: false, ..PLAIN };
+/// Mistral's models that think when they are asked to. Its others refuse to be asked.
+const MISTRAL: Profile = Profile { efforts: Some((Effort::None, Effort::High)), on_or_off: true, ..PLAIN };
 const NEWEST: Profile = Profile { efforts: Some((Effort::None, Effort::XHigh)), ..GPT_5_1 };
 
 /// By prefix; the first that fits counts, so longer ones stand first.
@@ -74,6 +79,11 @@ const PROFILES: &[(&str, Profile)] = &[
     ("grok-4.", GROK),
     ("grok-4", Profile { never_thinks: true, ..GROK }),
     ("grok-code-fast", Profile { never_thinks: true, ..GROK }),
+    ("magistral-small-latest", MISTRAL),
+    ("mistral-medium-2604", MISTRAL),
+    ("mistral-medium-3", MISTRAL),
+    ("mistral-small-2603", MISTRAL),
+    ("mistral-small-latest", MISTRAL),
     ("grok-3-mini", Profile { efforts: Some((Effort::Low, Effort::High)), ..GROK }),
 ];
 

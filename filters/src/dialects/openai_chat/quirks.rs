@@ -8,6 +8,7 @@
 //! | `random_seed` | `seed` is `random_seed`; also renamed where a request passes |
 //! | `no_developer_role` | instructions are `system` whatever the model; also renamed where a request passes |
 //! | `no_parallel_tool_calls`, `no_reasoning_effort`, `no_stream_options`, `no_user` | that member is left out |
+//! | `effort_of_known_models` | `reasoning_effort` goes only to models that are known to take it |
 //! | `no_penalties` | `frequency_penalty` and `presence_penalty` are left out |
 //! | `no_platform_members` | `metadata`, `prompt_cache_key`, `service_tier`, `store` and `verbosity` are left out |
 //! | `no_name` | `name` of a message is left out |
@@ -37,6 +38,7 @@ use crate::{
 /// The names of the quirks.
 pub(super) const QUIRKS: &[&str] = &[
     "cache_control",
+    "effort_of_known_models",
     "flat_content",
     "json_object_only",
     "max_completion_tokens",

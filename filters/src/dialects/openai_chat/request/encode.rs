@@ -197,13 +197,15 @@ impl Encoder<'_> {
                 Effort::from_budget(tokens)
             }
         };
-        if self.profile.never_thinks || self.target.has_quirk("no_reasoning_effort") {
+        let unknown = self.profile.efforts.is_none() && self.target.has_quirk("effort_of_known_models");
+        if self.profile.never_thinks || unknown || self.target.has_quirk("no_reasoning_effort") {
             if asked != Effort::None {
                 self.losses.drop(Field::Reasoning);
             }
             return;
         }
         let effort = match self.profile.efforts {
+            Some(_) if self.profile.on_or_off && asked != Effort::None => Effort::High,
             Some((least, most)) => asked.clamp(least, most),
             None if self.native => asked,
             // Not to think is what an unknown model does when it is not asked to.

@@ -126,6 +126,22 @@ fn models_of_xai_that_think_refuse_what_they_refuse() {
 }
 
 #[test]
+fn models_of_mistral_think_or_do_not() {
+    let effort = |model: &str, effort: &str| {
+        let request = asking(&format!(r#""reasoning_effort":"{effort}""#));
+        let (body, encoded) = encode(&request, model, &["effort_of_known_models"]);
+        (body["reasoning_effort"].as_str().map(str::to_owned), encoded.losses.iter().next().map(|loss| loss.level))
+    };
+    let sent = |text: &str| Some(text.to_owned());
+    assert_eq!(effort("mistral-small-latest", "high"), (sent("high"), None));
+    assert_eq!(effort("mistral-small-latest", "none"), (sent("none"), None));
+    assert_eq!(effort("mistral-small-latest", "low"), (sent("high"), Some(LossLevel::Approx)));
+    assert_eq!(effort("mistral-small-latest", "xhigh"), (sent("high"), Some(LossLevel::Approx)));
+    assert_eq!(effort("mistral-large-latest", "high"), (None, Some(LossLevel::Drop)));
+    assert_eq!(effort("mistral-large-latest", "none"), (None, None));
+}
+
+#[test]
 fn the_list_of_quirks_is_that_of_the_code() {
     // Every name that the dialect asks a target about, told by its sources.
     let sources = [
