@@ -148,7 +148,7 @@ mod tests {
         for provider in &config.providers {
             let speaks = |face: &lockgate_config::Face| dialects::find(&face.dialect, &face.route_type)?.upstream();
             let known: Vec<&str> =
-                provider.faces.iter().filter_map(speaks).flat_map(|dialect| dialect.quirks()).copied().collect();
+                provider.faces.iter().filter_map(speaks).flat_map(dialects::Upstream::quirks).copied().collect();
             for quirk in &provider.quirks {
                 assert!(known.contains(&quirk.as_str()), "`{}` lists `{quirk}`, which nothing asks for", provider.name);
                 seen += 1;

@@ -120,7 +120,7 @@ async fn tokens_are_counted_where_the_hosts_count_them() {
         Ask::post_text(&format!("/v1beta/models/{}:countTokens", model.replace('/', "%2F")), body)
     };
     let plain = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
-    let wrapped = format!(r#"{{"generateContentRequest":{{"model":"models/x",{}}}"#, &plain[1..]);
+    let wrapped = plain.replacen('{', r#"{"generateContentRequest":{"model":"models/x","#, 1) + "}";
     let count = "count-tokens:rawPredict";
     for (gateway, upstream, ask, target, sent) in [
         (

@@ -108,46 +108,37 @@ impl<'a> Params<'a> {
     }
 
     fn fill_at(&self, at: &At<'_>, template: &str, place: Place, in_base: bool) -> Option<String> {
-        let mut out = Some(String::with_capacity(template.len()));
-        let mut push = |text: Option<&str>| match (&mut out, text) {
-            (Some(out), Some(text)) => out.push_str(text),
-            _ => out = None,
-        };
-        for piece in pieces(template) {
-            let name = match piece {
-                Piece::Text(text) => {
-                    push(Some(text));
-                    continue;
-                }
-                Piece::Placeholder(name) => name,
-            };
-            let Some(param) = self.all.iter().find(|param| param.name == name) else {
-                let stays = place == Place::Header || (name == MODEL && !in_base);
-                if !stays {
-                    let own = self.all.iter().map(|param| param.name.as_str());
-                    let known: Vec<&str> = own.chain((!in_base).then_some(MODEL)).collect();
-                    let hint = if known.is_empty() { String::new() } else { expected_one_of(name, known) };
-                    at.error(format!(
-                        "unknown placeholder `{{{name}}}`{hint} (a new one needs a value under `params`)"
-                    ));
-                }
-                push(stays.then(|| format!("{{{name}}}")).as_deref());
-                continue;
-            };
-            self.used.borrow_mut().push(name.to_owned());
-            match &param.value {
-                Some(value) => push(self.fits(param, value, place).then_some(value)),
-                None => {
-                    let mut unfilled = self.unfilled.borrow_mut();
-                    match unfilled.iter_mut().find(|(other, _)| other == name) {
-                        Some((_, base)) => *base |= in_base,
-                        None => unfilled.push((name.to_owned(), in_base)),
-                    }
-                    push(None);
-                }
+        // Every placeholder is looked at, so that each mistake is told.
+        let filled = pieces(template).into_iter().map(|piece| match piece {
+            Piece::Text(text) => Some(text.to_owned()),
+            Piece::Placeholder(name) => self.value_at(at, name, place, in_base),
+        });
+        let filled: Vec<Option<String>> = filled.collect();
+        filled.into_iter().collect()
+    }
+
+    /// The text that a placeholder stands for; `None` if there is none, or none that may stand there.
+    fn value_at(&self, at: &At<'_>, name: &str, place: Place, in_base: bool) -> Option<String> {
+        let Some(param) = self.all.iter().find(|param| param.name == name) else {
+            if place == Place::Header || (name == MODEL && !in_base) {
+                return Some(format!("{{{name}}}"));
             }
-        }
-        out
+            let own = self.all.iter().map(|param| param.name.as_str());
+            let known: Vec<&str> = own.chain((!in_base).then_some(MODEL)).collect();
+            let hint = if known.is_empty() { String::new() } else { expected_one_of(name, known) };
+            at.error(format!("unknown placeholder `{{{name}}}`{hint} (a new one needs a value under `params`)"));
+            return None;
+        };
+        self.used.borrow_mut().push(name.to_owned());
+        let Some(value) = &param.value else {
+            let mut unfilled = self.unfilled.borrow_mut();
+            match unfilled.iter_mut().find(|(other, _)| other == name) {
+                Some((_, base)) => *base |= in_base,
+                None => unfilled.push((name.to_owned(), in_base)),
+            }
+            return None;
+        };
+        self.fits(param, value, place).then(|| value.clone())
     }
 
     /// A value must not leave its place: with a slash or a dot it could name another host or another endpoint.

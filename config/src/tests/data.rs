@@ -73,7 +73,7 @@ fn the_built_in_routes_serve_three_dialects() {
     assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
     assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
     assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
-    assert_eq!(route("/v1/models/{id}").dialects.is_empty(), true);
+    assert!(route("/v1/models/{id}").dialects.is_empty());
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
     assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");
     assert!(config.routes.iter().all(|route| route.builtin));

@@ -166,16 +166,17 @@ impl Host {
         // The model's name may be written with escapes, so it is known by its place.
         let model = |member: &Member| asks == Asks::Message && is(member, &inspection.model_at);
         let stream = |member: &Member| self.stream_in_path && body.get(member.name.clone()) == Some(b"stream");
-        let replaced = members.iter().find(|member| model(member)).filter(|_| !added.is_empty());
-        let gone = |member: &Member| stream(member) || (replaced.is_none() && model(member));
+        // What is added takes the place of a member that goes.
+        let seat = || members.iter().find(|member| model(member)).or_else(|| members.iter().find(|own| stream(own)));
+        let seat = if added.is_empty() { None } else { seat() };
+        let gone = |member: &Member| (model(member) || stream(member)) && seat != Some(member);
         splices.extend(json::removals(&members, gone).into_iter().map(|at| Splice { at, with: Bytes::new() }));
-        if let Some(model) = replaced {
-            splices.push(Splice { at: model.name.start - 1..model.value.end, with: added.freeze() });
+        if let Some(seat) = seat {
+            splices.push(Splice { at: seat.name.start - 1..seat.value.end, with: added.freeze() });
         } else if let (false, Some(first)) = (added.is_empty(), members.first()) {
             added.extend_from_slice(b",");
             let at = first.name.start - 1;
-            // In front, also of a removal that begins here: the order of equals is kept.
-            splices.insert(0, Splice { at: at..at, with: added.freeze() });
+            splices.push(Splice { at: at..at, with: added.freeze() });
         }
         splices
     }

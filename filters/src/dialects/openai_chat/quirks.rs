@@ -113,11 +113,14 @@ fn developers(messages: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::{json::apply, seal::Sealer};
 
-    fn passed(body: &'static str, quirks: &[&str]) -> String {
-        let body = Bytes::from_static(body.as_bytes());
+    fn passed(body: &str, quirks: &[&str]) -> String {
+        let body = Bytes::copy_from_slice(body.as_bytes());
         let sealer = Sealer::new(b"key");
         let quirks: Vec<String> = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
         let target = Target { model: "m", quirks: &quirks, usage_in_stream: true, sealer: &sealer };
@@ -157,6 +160,52 @@ mod tests {
         ] {
             let Ok(_) = inspect::inspect(&Bytes::from_static(body.as_bytes())) else { continue };
             assert_eq!(passed(body, &quirks), body, "what is not understood is left alone");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_edited_means_what_it_should(
+            roles in prop::collection::vec(prop::sample::select(&["developer", "user", "system", "a \"developer\""][..]), 0..5),
+            others in prop::collection::btree_map("[a-z_\\\\\"é]{1,8}", "[ -~]{0,8}", 0..4),
+            seed: Option<u8>,
+            limit: Option<u8>,
+            pretty: bool,
+        ) {
+            let mut request = json!({"model": "x"});
+            for (name, value) in others {
+                request[format!("x{name}")] = json!(value);
+            }
+            let messages = |rename: bool| -> Value {
+                let role = |role: &&str| if rename && *role == "developer" { json!("system") } else { json!(role) };
+                roles.iter().map(|own| json!({"content": [{"role": "developer"}], "role": role(own)})).collect()
+            };
+            let mut expected = request.clone();
+            expected["model"] = json!("m");
+            (request["messages"], expected["messages"]) = (messages(false), messages(true));
+            if let Some(seed) = seed {
+                (request["seed"], expected["random_seed"]) = (json!(seed), json!(seed));
+            }
+            if let Some(limit) = limit {
+                (request["max_completion_tokens"], expected["max_tokens"]) = (json!(limit), json!(limit));
+            }
+            let body = if pretty { serde_json::to_string_pretty(&request) } else { serde_json::to_string(&request) };
+            let body = body.expect("a value serialises");
+            let edited = passed(&body, &["max_tokens_legacy", "random_seed", "no_developer_role"]);
+            prop_assert_eq!(serde_json::from_str::<Value>(&edited).expect("edits leave JSON"), expected);
+        }
+
+        #[test]
+        fn no_body_makes_edits_overlap(bytes in prop::collection::vec(prop::sample::select(&b"{}[]\":,\\ rolmes"[..]), 0..80)) {
+            let body = Bytes::from([br#"{"model":"x","seed":1,"messages":[{"role":"developer"},"#, &bytes[..], b"]}"].concat());
+            if let Ok(inspection) = inspect::inspect(&body) {
+                let sealer = Sealer::new(b"key");
+                let quirks = ["no_developer_role".to_owned(), "random_seed".to_owned()];
+                let target = Target { model: "m", quirks: &quirks, usage_in_stream: true, sealer: &sealer };
+                let mut splices = edits(&body, &inspection, &target);
+                splices.sort_by_key(|splice| splice.at.start);
+                prop_assert!(splices.windows(2).all(|pair| pair[0].at.end <= pair[1].at.start));
+            }
         }
     }
 

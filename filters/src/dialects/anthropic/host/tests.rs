@@ -1,6 +1,8 @@
 //! Bodies and headers as hosts take them; nothing else of a body changes.
 
 use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::super::{Anthropic, CountTokens};
 use crate::{
@@ -106,6 +108,37 @@ fn betas_that_a_host_does_not_know_stay_here() {
     assert_eq!(headers, left);
 }
 
+proptest! {
+    #[test]
+    fn what_is_edited_means_what_it_should(
+        before in prop::collection::btree_map("[a-l]{1,4}", any::<i32>(), 0..3),
+        after in prop::collection::btree_map("[n-r]{1,4}", any::<i32>(), 0..3),
+        has_model: bool,
+        stream: Option<bool>,
+        version in prop::option::of(prop::sample::select(&["vertex-2023-10-16", "bedrock-2023-05-31"][..])),
+        bedrock: bool,
+        blank in prop::sample::select(&["", " ", "\n  "][..]),
+    ) {
+        let mut members: Vec<(String, Value)> = before.into_iter().map(|(name, value)| (name, json!(value))).collect();
+        members.extend(has_model.then(|| ("model".to_owned(), json!("c"))));
+        members.extend(stream.map(|stream| ("stream".to_owned(), json!(stream))));
+        members.extend(version.map(|version| ("anthropic_version".to_owned(), json!(version))));
+        members.extend(after.into_iter().map(|(name, value)| (name, json!(value))));
+        let written: Vec<String> =
+            members.iter().map(|(name, value)| format!("{blank}\"{name}\"{blank}:{blank}{value}{blank}")).collect();
+        let body = format!("{{{}}}", written.join(","));
+        prop_assume!(!members.is_empty());
+        let head = CallHead { model: Some("c"), ..CallHead::default() };
+        let quirk = if bedrock { "bedrock_invoke" } else { "vertex" };
+        let passed = pass(&Anthropic, quirk, &body, &head, &mut Vec::new());
+        let passed: Value = serde_json::from_str(&passed).expect("edits leave JSON");
+        members.retain(|(name, _)| name != "model" && !(bedrock && name == "stream") && name != "anthropic_version");
+        let own = if bedrock { "bedrock-2023-05-31" } else { "vertex-2023-10-16" };
+        members.push(("anthropic_version".to_owned(), json!(own)));
+        prop_assert_eq!(passed, members.into_iter().collect::<Value>());
+    }
+}
+
 #[test]
 fn an_encoded_request_has_the_hosts_members() {
     let request = r#"{"model":"c","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}],"mcp_servers":[],"context_management":{"edits":[]}}"#;
@@ -116,27 +149,27 @@ fn an_encoded_request_has_the_hosts_members() {
         let quirks = [quirk.to_owned()];
         let target = Target { model: "claude-opus-4-6@1", quirks: &quirks, usage_in_stream: true, sealer: &sealer };
         let encoded = dialect.encode_request(&request, &target).expect("the request can be carried");
-        let body: serde_json::Value = serde_json::from_slice(&encoded.body).expect("a body of JSON");
+        let body: Value = serde_json::from_slice(&encoded.body).expect("a body of JSON");
         (body, encoded.headers)
     };
     let (plain, headers) = encoded(&Anthropic, "none");
     assert_eq!(plain["model"], "claude-opus-4-6@1");
     assert_eq!(&*headers[0].1, "mcp-client-2025-11-20,context-management-2025-06-27", "the vendor wants both betas");
     let (body, headers) = encoded(&Anthropic, "vertex");
-    assert_eq!((&body["anthropic_version"], &body["model"]), (&"vertex-2023-10-16".into(), &serde_json::Value::Null));
+    assert_eq!((&body["anthropic_version"], &body["model"]), (&"vertex-2023-10-16".into(), &Value::Null));
     assert_eq!((&body["stream"], &*headers[0].1), (&true.into(), "context-management-2025-06-27"));
     assert_eq!(body.get("mcp_servers"), None, "the host refuses what that beta allows");
     assert!(body.get("context_management").is_some());
     let (body, headers) = encoded(&Anthropic, "bedrock_invoke");
-    assert_eq!((&body["anthropic_version"], &body["stream"]), (&"bedrock-2023-05-31".into(), &serde_json::Value::Null));
-    assert_eq!(body["anthropic_beta"], serde_json::json!(["context-management-2025-06-27"]));
+    assert_eq!((&body["anthropic_version"], &body["stream"]), (&"bedrock-2023-05-31".into(), &Value::Null));
+    assert_eq!(body["anthropic_beta"], json!(["context-management-2025-06-27"]));
     assert_eq!(headers, Vec::new());
     let (body, _) = encoded(&Counting(CountTokens), "vertex");
     assert_eq!(
         (&body["anthropic_version"], &body["model"]),
         (&"vertex-2023-10-16".into(), &"claude-opus-4-6@1".into())
     );
-    assert_eq!(body["max_tokens"], serde_json::Value::Null);
+    assert_eq!(body["max_tokens"], Value::Null);
 }
 
 #[test]
