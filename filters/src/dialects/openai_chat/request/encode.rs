@@ -256,6 +256,8 @@ impl Encoder<'_> {
     fn tier(&mut self, body: &mut Writer<'_>) {
         let Some(tier) = self.request.tier.as_deref() else { return };
         let own = match tier {
+            // What the upstream does anyway is not lost.
+            "auto" | "default" | "standard" if self.target.has_quirk("no_platform_members") => return,
             _ if self.target.has_quirk("no_platform_members") => None,
             _ if self.native => Some(tier),
             "auto" | "default" | "flex" | "priority" => Some(tier),

@@ -53,6 +53,7 @@ fn what_is_left_out_is_told() {
         (r#""presence_penalty":0.5"#, "no_penalties", "/presence_penalty", json!(0.5), dropped(Field::PresencePenalty)),
         (r#""presence_penalty":0.0"#, "no_penalties", "/presence_penalty", json!(0), vec![]),
         (r#""service_tier":"flex""#, "no_platform_members", "/service_tier", json!("flex"), dropped(Field::Tier)),
+        (r#""service_tier":"auto""#, "no_platform_members", "/service_tier", json!("auto"), vec![]),
         (r#""store":true"#, "no_platform_members", "/store", json!(true), dropped(Field::Store)),
         (r#""verbosity":"low""#, "no_platform_members", "/verbosity", json!("low"), dropped(Field::Verbosity)),
         (r#""metadata":{"a":"b"}"#, "no_platform_members", "/metadata", json!({"a":"b"}), dropped(Field::Metadata)),
