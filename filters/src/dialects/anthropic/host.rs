@@ -13,6 +13,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
+use memchr::{memmem, memrchr};
 
 use super::wire::Writer;
 use crate::{
@@ -144,6 +145,10 @@ impl Host {
         headers: &mut Vec<(&'static str, Str)>,
     ) -> Vec<Splice> {
         let betas = self.take_headers(headers);
+        let alone = asks == Asks::Message && betas.is_empty() && !self.stream_in_path;
+        if let Some(splice) = alone.then(|| self.version_for_model(body, inspection)).flatten() {
+            return vec![splice];
+        }
         let members: Vec<Member> = Members::new(body).flatten().collect();
         let find = |name: &str| members.iter().find(|member| body.get(member.name.clone()) == Some(name.as_bytes()));
         let mut splices = Vec::new();
@@ -179,6 +184,22 @@ impl Host {
             splices.push(Splice { at: at..at, with: added.freeze() });
         }
         splices
+    }
+
+    /// The one edit of a usual request: the version in the model's place. It is made without telling members apart,
+    /// which has been done once to find the model.
+    fn version_for_model(&self, body: &Bytes, inspection: &Inspection) -> Option<Splice> {
+        let model = inspection.model_at.clone()?;
+        if memmem::find(body, VERSION_MEMBER.as_bytes()).is_some() {
+            return None;
+        }
+        // Backwards over the colon to the quotes around the name, in which no other quote can stand.
+        let before_colon = body.get(..model.start)?.trim_ascii_end().strip_suffix(b":")?;
+        let name_end = before_colon.trim_ascii_end().strip_suffix(b"\"")?.len();
+        let name_start = memrchr(b'"', body.get(..name_end)?)?;
+        let mut version = BytesMut::new();
+        push_member(&mut version, VERSION_MEMBER, &[self.version], false);
+        Some(Splice { at: name_start..model.end, with: version.freeze() })
     }
 
     /// Takes out the headers that the host does not read; gives the betas that belong in the body.
