@@ -7,5 +7,5 @@ mod write;
 
 pub(crate) use object::Writer;
 pub(crate) use read::{Object, Text, keep_raw, slice};
-pub use splice::{Member, MemberError, Members, Splice, apply};
+pub use splice::{Elements, Member, MemberError, Members, Splice, apply, removals};
 pub use write::{push_raw_str, push_str, push_u64};

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use lockgate_filters::{
     dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
     json,
-    model::{ErrorInfo, Field, Losses},
+    model::{ErrorInfo, Field, Losses, Str},
     seal::Sealer,
 };
 
@@ -35,6 +35,8 @@ pub(super) enum Lane {
     Native {
         /// The gateway asked for usage that the client did not ask for.
         strip_usage: bool,
+        /// The dialect's own headers, where the upstream's quirks may have changed them; else the client's pass.
+        headers: Option<Vec<(&'static str, Str)>>,
     },
     /// The request was decoded and encoded.
     Cross {
@@ -58,6 +60,9 @@ pub(super) struct Prepared {
 pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, AttemptError> {
     let Attempt { call, target, .. } = attempt;
     let endpoint = &target.endpoint;
+    if let Some(why) = &endpoint.unfilled {
+        return Err(AttemptError::unusable(target, why));
+    }
     let Some((face, speech)) = attempt.face() else {
         return Err(AttemptError::invalid_answer(target, &"it has no endpoint for what is asked"));
     };
@@ -88,15 +93,30 @@ pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, Atte
 }
 
 /// Where state is kept, and whose.
+#[derive(Clone, Copy)]
 struct Kept<'a> {
     memory: &'a StateMemory,
     tenant: &'a str,
 }
 
 fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
-    let mut splices = face.dialect.splices(&call.inspection, speak);
     let strip_usage = call.inspection.stream.is_some() && !call.inspection.include_usage && speak.usage_in_stream;
-    (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
+    if speak.quirks.is_empty() {
+        let mut splices = face.dialect.splices(&call.inspection, speak);
+        return (json::apply(&call.body, &mut splices), Lane::Native { strip_usage, headers: None });
+    }
+    let mut headers = own_headers(call, face);
+    let mut splices = face.dialect.edits(&call.body, &call.inspection, speak, &mut headers);
+    (json::apply(&call.body, &mut splices), Lane::Native { strip_usage, headers: Some(headers) })
+}
+
+/// The headers of the client's that belong to the dialect, one for each value.
+fn own_headers(call: &Call, face: &Face) -> Vec<(&'static str, Str)> {
+    let values = |name: &&'static str| {
+        let name = *name;
+        call.headers.get_all(name).iter().filter_map(move |value| Some((name, Str::from(value.to_str().ok()?))))
+    };
+    face.dialect.headers().iter().flat_map(values).collect()
 }
 
 fn cross(
@@ -188,7 +208,13 @@ fn headers(call: &Call, target: &Target, face: &Face, lane: &Lane, streamed: boo
     }
     copy(&call.headers, &FORWARDED, &mut headers);
     match lane {
-        Lane::Native { .. } => {
+        Lane::Native { headers: Some(own), .. } => {
+            for (name, _) in own {
+                headers.remove(*name);
+            }
+            append(own, &mut headers);
+        }
+        Lane::Native { headers: None, .. } => {
             for name in face.dialect.headers() {
                 let name = HeaderName::from_static(name);
                 if call.headers.contains_key(&name) {
@@ -197,15 +223,17 @@ fn headers(call: &Call, target: &Target, face: &Face, lane: &Lane, streamed: boo
                 }
             }
         }
-        Lane::Cross { encoded, .. } => {
-            for (name, value) in &encoded.headers {
-                if let Ok(value) = HeaderValue::from_maybe_shared(value.clone().into_bytes()) {
-                    headers.append(HeaderName::from_static(name), value);
-                }
-            }
-        }
+        Lane::Cross { encoded, .. } => append(&encoded.headers, &mut headers),
     }
     headers
+}
+
+fn append(own: &[(&'static str, Str)], headers: &mut HeaderMap) {
+    for (name, value) in own {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value.clone().into_bytes()) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    }
 }
 
 fn copy(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {

@@ -25,8 +25,8 @@ mod wire;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
@@ -35,6 +35,10 @@ use crate::{
 
 /// The names of both endpoints' dialects: what one keeps in `extra`, the other may send.
 const FAMILY: [&str; 2] = ["ollama", "ollama_generate"];
+
+/// In what servers deviate from the vendor's.
+const QUIRKS: &[Quirk] =
+    &[Quirk { name: "no_think", what: "`think` is left out: the server's models do not think, and refuse it" }];
 
 /// What keeps an idle stream alive: a blank before the next line's object, which every JSON parser passes over. An
 /// empty line would not do: the vendor's Python client parses it.
@@ -113,7 +117,7 @@ macro_rules! speak {
                 request::encode(request, target, $endpoint)
             }
 
-            fn takes_url(&self, _media: &Media) -> bool {
+            fn takes_url(&self, _media: &Media, _quirks: &[String]) -> bool {
                 false
             }
 
@@ -140,6 +144,10 @@ macro_rules! speak {
             fn tap(&self, _tap: TapSpec) -> Box<dyn Tap> {
                 // Usage always comes, so there is never an uninvited piece of it to take out.
                 Box::new(stream::StreamTap::default())
+            }
+
+            fn quirks(&self) -> &'static [Quirk] {
+                QUIRKS
             }
         }
     };
