@@ -30,11 +30,11 @@ struct Place {
 }
 
 fn place(dialect: &str) -> Option<Place> {
+    use Family::{Anthropic, Bedrock, Cohere, Gemini, Ollama, OpenAi};
+    use OpaqueKind::{Encrypted, Signature, ThoughtSignature};
     let place = |path, stream_path, provider, model, family, kind| {
         Some(Place { path, stream_path, provider, model, family, kind })
     };
-    use Family::{Anthropic, Bedrock, Cohere, Gemini, Ollama, OpenAi};
-    use OpaqueKind::{Encrypted, Signature, ThoughtSignature};
     match dialect {
         "openai_chat" => place(
             "/v1/chat/completions",
@@ -234,7 +234,9 @@ fn fold(dialect: &dyn Speaker, body: &Bytes) -> Response {
     decoder.feed(body.clone(), &mut events).expect("the stream can be read");
     decoder.finish(&mut events).expect("the stream can be read");
     let mut folder = Folder::default();
-    events.iter().for_each(|event| folder.push(event));
+    for event in &events {
+        folder.push(event);
+    }
     folder.finish().expect("the stream holds no error")
 }
 

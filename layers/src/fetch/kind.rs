@@ -39,7 +39,7 @@ pub(super) fn class_name(class: MediaClass) -> &'static str {
 impl Content {
     pub(super) fn new(fetched: &Fetched) -> Self {
         let said = fetched.content_type.as_deref().and_then(|value| value.split(';').next());
-        let said = said.map(str::trim).filter(|said| is_media_type(said)).map(|said| said.to_ascii_lowercase());
+        let said = said.map(str::trim).filter(|said| is_media_type(said)).map(str::to_ascii_lowercase);
         let shown = signature(&fetched.bytes);
         Self {
             data: Str::from(STANDARD.encode(&fetched.bytes)),

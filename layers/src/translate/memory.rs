@@ -208,7 +208,7 @@ impl Listener {
             .collect();
         for (_, call, state) in std::mem::take(&mut self.calls) {
             let kept = Kept { thinking: std::mem::take(&mut thinking), state };
-            if !(kept.thinking.is_empty() && kept.state.is_empty()) && !call.is_empty() {
+            if !call.is_empty() && (!kept.thinking.is_empty() || !kept.state.is_empty()) {
                 self.memory.calls.insert(Key { tenant: self.tenant.clone(), call }, Arc::new(kept));
             }
         }
@@ -271,7 +271,9 @@ mod tests {
     fn what_stood_before_a_call_comes_back_with_it() {
         let memory = StateMemory::new(1 << 20, Duration::from_mins(1));
         let mut listener = memory.listen("ann");
-        answer().iter().for_each(|event| listener.event(event));
+        for event in answer() {
+            listener.event(&event);
+        }
         let request = memory.recall("ann", &history()).expect("there is state to add");
         let [thought, called] = request.turns[0].parts.as_slice() else { panic!("{:?}", request.turns[0]) };
         let PartContent::Reasoning(reasoning) = &thought.content else { panic!("{thought:?}") };

@@ -221,7 +221,7 @@ proptest! {
         let told = |field| encoded.losses.iter().any(|loss| loss.field == field);
         let failed = request.turns.iter().flat_map(|turn| &turn.parts).any(|part| matches!(&part.content, PartContent::ToolResult(r) if r.is_error));
         prop_assert_eq!(told(Field::ToolError), failed);
-        prop_assert_eq!(encoded.losses.iter().filter(|loss| !matches!(loss.field, Field::ToolError | Field::Prefill)).count(), 0);
+        prop_assert_eq!(encoded.losses.iter().filter(|loss| !matches!(loss.field, Field::ToolError | Field::Prefill | Field::Image)).count(), 0);
         let meaning = |turns: &[Turn]| meaning(turns).join("|").replace("ERROR: ", "");
         let joined = crate::conversation::arrange(&request.turns, crate::conversation::Rules { mid_system: true }, &mut crate::model::Losses::default(), |turn, _| {
             Ok(turn.parts.iter().map(crate::conversation::Piece::Part).collect())
@@ -231,6 +231,11 @@ proptest! {
             parts: message.pieces.iter().filter_map(|piece| piece.part().cloned()).collect(),
             name: None,
         }).collect();
+        // Where among the words a picture stood is lost.
+        let shows_first = joined.iter().any(|turn| {
+            turn.parts.iter().skip_while(|part| !matches!(part.content, PartContent::Media(_))).any(|part| part.as_text().is_some())
+        });
+        prop_assert_eq!(told(Field::Image), shows_first);
         prop_assert_eq!(meaning(&again.turns), meaning(&joined));
         prop_assert_eq!((&again.tools, &again.sampling, &again.output), (&request.tools, &request.sampling, &request.output));
     }
