@@ -181,7 +181,9 @@ async fn recorded_answers_of_hosts_are_understood_by_other_clients() {
         if case.response.starts_with(b"[") {
             continue;
         }
-        for face in Face::ALL.iter().copied().filter(|face| *face != case.face) {
+        // Azure speaks Responses too, so that a client of it would not be translated.
+        let own = |face: Face| face == case.face || (case.entry == "azure" && face == Face::Responses);
+        for face in Face::ALL.iter().copied().filter(|face| !own(*face)) {
             let answer = gateway.ask(&face.ask(&format!("host/{}", case.model), "hello", streamed)).await;
             assert_eq!(answer.status(), 200, "{} for {face:?}: {}", case.name, answer.text());
             if streamed {
