@@ -88,7 +88,7 @@ async fn check_refuses_quirks_that_nobody_knows() {
         ("[top_k, vertx]", "gemini", "unknown quirk `vertx`, did you mean `vertex`?"),
         ("[top_k, vertx]", "gemini", "unknown quirk `top_k`, expected `vertex`"),
         ("[vertex]", "openai", "unknown quirk `vertex`, expected `cache_control`"),
-        ("[top_k]", "anthropic", "unknown quirk `top_k`, its dialects know none"),
+        ("[top_k]", "cohere", "unknown quirk `top_k`, its dialects know none"),
     ] {
         let yaml =
             format!("providers: {{up: {{dialect: {dialect}, base_url: \"http://127.0.0.1:1\", quirks: {quirks}}}}}\n");
@@ -212,4 +212,28 @@ async fn help_and_version_are_there() {
     assert!(text(&version.stdout).contains("lockgate"), "the version must be printed");
     let wrong = run(&["serv"], &[]).await;
     assert!(!wrong.status.success() && text(&wrong.stderr).contains("serve"), "a near command must be named");
+}
+
+#[tokio::test]
+async fn a_host_that_lacks_a_value_is_told_by_check_and_models() {
+    let yaml = "listen: 127.0.0.1:9\n\
+                providers:\n  azure: {api_key: k}\n  vertex: {api_key: t, params: {project: p}}\n\
+                models:\n  fast: {targets: [azure/gpt, vertex/gemini]}\n";
+    let (dir, file) = write(yaml);
+    let output = run(&["check", &file], &[]).await;
+    let table = text(&output.stdout);
+    assert!(output.status.success(), "a missing value is no mistake: {}", text(&output.stderr));
+    for word in
+        ["missing: `resource` is not set", "AZURE_RESOURCE_NAME", "a param of azure", "aiplatform.googleapis.com"]
+    {
+        assert!(table.contains(word), "the table must show `{word}`:\n{table}");
+    }
+    let output = run(&["models", "--config", &file], &[]).await;
+    let (list, told) = (text(&output.stdout), text(&output.stderr));
+    assert!(list.contains("vertex/*") && !list.contains("azure/*"), "only what can be asked is listed:\n{list}");
+    assert!(told.contains("`resource` is not set") && told.contains("AZURE_RESOURCE_NAME"), "why not is told:\n{told}");
+    let set = [("AZURE_RESOURCE_NAME".to_owned(), "mine".to_owned())];
+    let output = run(&["check", &file], &set).await;
+    assert!(text(&output.stdout).contains("https://mine.openai.azure.com"), "{}", text(&output.stdout));
+    fs::remove_dir_all(dir).expect("a test can remove its folder");
 }

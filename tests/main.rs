@@ -17,6 +17,7 @@ mod envelopes;
 mod errors;
 mod failover;
 mod hardening;
+mod hosts;
 mod lanes;
 mod lifecycle;
 mod listeners;

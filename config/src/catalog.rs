@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::document;
 use crate::env::MapEnv;
 use crate::raw::{Named, RawCatalog, RawModelNames, RawPaths, RawProvider};
-use crate::types::{BaseUrl, Kind};
+use crate::types::Kind;
 
 const FILE: &str = "data/providers.yaml";
 const CHAT: &str = "llm/v1/chat";
@@ -25,8 +25,8 @@ pub struct CatalogEntry {
     pub title: String,
     /// What stands behind it.
     pub kind: Kind,
-    /// Where it is.
-    pub base_url: BaseUrl,
+    /// Where it is; may hold placeholders such as `{location}`.
+    pub base_url: String,
     /// Dialects it speaks, the preferred one first.
     pub dialects: Vec<String>,
     /// Variables that may hold its key, in order.
@@ -41,8 +41,7 @@ pub fn catalog() -> Vec<CatalogEntry> {
         name,
         title: raw.title.clone().unwrap_or_else(|| name.clone()),
         kind: raw.kind.unwrap_or(Kind::Vendor),
-        base_url: BaseUrl::parse(raw.base_url.as_deref().unwrap_or_default())
-            .expect("the embedded catalog is loaded by a test"),
+        base_url: raw.base_url.clone().unwrap_or_default(),
         dialects: dialects(raw),
         env: raw.env.clone().unwrap_or_default(),
         key_header: key_header(name, raw),

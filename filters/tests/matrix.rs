@@ -70,7 +70,7 @@ fn outcome(probe: &Probe, to: &dyn Upstream) -> Outcome {
     (probe.add)(&mut request);
     let mut fetched = false;
     for media in request.turns.iter_mut().flat_map(|turn| &mut turn.parts).filter_map(media_of) {
-        if matches!(media.source, MediaSource::Url(_)) && !to.takes_url(media) {
+        if matches!(media.source, MediaSource::Url(_)) && !to.takes_url(media, &[]) {
             media.source = probes::png();
             fetched = true;
         }

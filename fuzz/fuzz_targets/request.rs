@@ -4,8 +4,9 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use lockgate_filters::{
-    dialects::{DIALECTS, Dialect, encode_request, upstreams},
+    dialects::{DIALECTS, Dialect, Target, encode_request, upstreams},
     json,
+    model::Str,
 };
 use lockgate_fuzz::{HEAD, assert_json, pick, targets};
 
@@ -18,6 +19,15 @@ fuzz_target!(|input: &[u8]| {
             let edited = json::apply(&body, &mut dialect.splices(&inspection, target));
             if is_json {
                 assert_json(&edited, "an edited request");
+            }
+            for quirk in dialect.quirks() {
+                let quirks = [quirk.name.to_owned()];
+                let odd = Target { quirks: &quirks, ..*target };
+                let mut headers = vec![("anthropic-beta", Str::from_static("compact-1,other"))];
+                let edited = json::apply(&body, &mut dialect.edits(&body, &inspection, &odd, &mut headers));
+                if is_json {
+                    assert_json(&edited, quirk.name);
+                }
             }
         });
     }

@@ -93,6 +93,7 @@ fn endpoint(authority: &str) -> Result<Endpoint, BoxError> {
         headers: HeaderMap::new(),
         credential: Credential::None,
         caller_key: None,
+        unfilled: None,
         key_hint: None,
         timeouts: Timeouts::default(),
     })

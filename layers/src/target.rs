@@ -43,6 +43,8 @@ pub struct Endpoint {
     pub caller_key: Option<HeaderName>,
     /// Which setting would give the provider its key, for the message when there is none.
     pub key_hint: Option<Str>,
+    /// Which values of its URLs or headers are missing, and what would give them; nothing can be sent to it then.
+    pub unfilled: Option<Str>,
     /// How long each phase may take where no target says otherwise.
     pub timeouts: Timeouts,
 }

@@ -90,13 +90,14 @@ impl World {
     }
 }
 
-/// Providers named by their dialect serve every model; a model's name lists them.
+/// Providers named by their dialect serve every model; a model's name lists them. Those called `unset-` lack a value.
 struct Providers;
 
 impl Directory for Providers {
     fn find(&self, model: &str) -> Result<Arc<Pool>, ResolveError> {
         let targets = model.split('+').map(|name| {
-            let dialect = name.trim_start_matches("bad-");
+            let unset = name.strip_prefix("unset-");
+            let dialect = unset.unwrap_or(name).trim_start_matches("bad-");
             let found = dialects::find(dialect, "llm/v1/chat").and_then(dialects::Dialect::upstream);
             let face = Face {
                 dialect: found.expect("the test names a dialect"),
@@ -115,6 +116,7 @@ impl Directory for Providers {
                 credential: Credential::None,
                 caller_key: None,
                 key_hint: None,
+                unfilled: unset.map(|_| Str::from_static("`project` is not set")),
                 timeouts: Timeouts::default(),
             };
             Arc::new(Target {
@@ -238,6 +240,14 @@ async fn media_by_url_reach_a_target_of_bytes_as_bytes() {
     // The server called it a text: the bytes know better. Strict: nothing is lost.
     assert_eq!(*part, json!({"mimeType": "image/png", "data": PNG_BASE64}));
     assert!(outcome.answer.expect("it was answered").headers().get("x-lockgate-loss").is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_for_a_target_that_cannot_be_used() {
+    let world = Arc::new(World::new());
+    let failure = ask(&world, "openai", &chat("unset-gemini", &["https://a.test/cat.png"]), false).await.failure();
+    assert_eq!(failure.info.code.as_deref(), Some("missing_provider_param"), "{failure}");
+    assert_eq!(world.asked(), Vec::<String>::new());
 }
 
 #[tokio::test]

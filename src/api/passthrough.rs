@@ -13,7 +13,7 @@ use lockgate_filters::{
     dialects::{Tap, TapSpec, Upstream},
     model::{ErrorClass, ErrorInfo, Usage},
 };
-use lockgate_layers::{BoxError, auth::Identity, body::Body, record::Record, target::Endpoint};
+use lockgate_layers::{BoxError, auth::Identity, body::Body, record::Record, target::Endpoint, translate::unusable};
 use tower::Service;
 
 use crate::{gateway::Models, routes::Captures};
@@ -70,6 +70,9 @@ impl Passthrough {
         let endpoint = self.models.provider(provider).ok_or_else(|| self.not_enabled(provider))?;
         if !self.rules.allows(&endpoint.name, rest) {
             return Err(self.not_enabled(provider));
+        }
+        if let Some(why) = &endpoint.unfilled {
+            return Err(unusable(&endpoint.name, why));
         }
         // What passes untouched may name any model: a key that is held to some may only pass where all are allowed.
         let identity = req.extensions().get::<Arc<Identity>>();

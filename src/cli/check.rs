@@ -33,10 +33,14 @@ pub(super) fn models(path: Option<&Path>) -> Result<(), Failure> {
     }
     // Whose models nobody has listed: any name of theirs may be asked for.
     for provider in &config.providers {
-        let ready = provider.key.is_some() || matches!(provider.auth, Auth::None);
-        if ready && provider.kind != Kind::Builtin && provider.models.known.is_empty() {
+        if provider.is_ready() && provider.kind != Kind::Builtin && provider.models.known.is_empty() {
             writeln!(out, "{}/*", provider.name)?;
         }
+    }
+    // Not in the list, which programs read: why a provider that somebody asked for is not in it.
+    let mut err = io::stderr().lock();
+    for warning in &config.warnings {
+        writeln!(err, "warning: {warning}")?;
     }
     Ok(())
 }
@@ -113,6 +117,9 @@ fn media(media: &Media) -> String {
 }
 
 fn base(provider: &Provider) -> String {
+    if let Some(why) = &provider.params_missing {
+        return format!("missing: {why}");
+    }
     match provider.base_url.scheme {
         Scheme::Sim => "inside the gateway".to_owned(),
         _ => provider.base_url.to_string(),
@@ -129,13 +136,16 @@ fn credential(provider: &Provider) -> String {
 }
 
 fn missing(config: &Config, model: &lockgate_config::Model) -> String {
-    let off = model.targets.iter().filter(|target| {
-        config
-            .provider(&target.provider)
-            .is_none_or(|provider| provider.key.is_none() && !matches!(provider.auth, Auth::None))
-    });
-    let off: Vec<_> = off.map(|target| target.provider.as_str()).collect();
-    if off.is_empty() { String::new() } else { format!("no key for {}", off.join(", ")) }
+    let mut missing: Vec<String> = Vec::new();
+    for target in &model.targets {
+        let name = &target.provider;
+        match config.provider(name) {
+            Some(provider) if provider.params_missing.is_some() => missing.push(format!("a param of {name}")),
+            Some(provider) if provider.is_ready() => {}
+            _ => missing.push(format!("no key for {name}")),
+        }
+    }
+    missing.join(", ")
 }
 
 /// Writes rows under headings, each column as wide as its widest cell.

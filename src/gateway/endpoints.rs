@@ -1,6 +1,6 @@
 //! Providers of the configuration, as the stack needs them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, uri::Authority};
 use lockgate_config::{Auth, Config, Kind, Provider, Scheme, TimeoutOverrides};
@@ -43,7 +43,7 @@ pub(super) fn endpoints(
             kind: provider.kind,
             entry: provider.entry.clone(),
             models: provider.models.clone(),
-            ready: provider.key.is_some() || matches!(provider.auth, Auth::None),
+            ready: provider.is_ready(),
             dormant,
         });
     }
@@ -92,6 +92,7 @@ fn endpoint(
                 if callers { format!(", or send `{}` with the request", provider.key_header) } else { String::new() };
             Str::from(format!("{why}{callers}"))
         }),
+        unfilled: provider.params_missing.as_deref().map(Str::from),
         timeouts: timeouts(&config.timeouts.with(&provider.timeouts).with(route), provider.timeouts.total),
     })
 }
@@ -112,11 +113,14 @@ pub(super) fn timeouts(all: &lockgate_config::Timeouts, total: Option<Duration>)
 fn quirks(provider: &Provider) -> Result<Vec<String>, String> {
     let faces = provider.faces.iter();
     let dialects = faces.filter_map(|face| dialects::find(&face.dialect, &face.route_type).and_then(Dialect::upstream));
-    let known: Vec<&str> = dialects.flat_map(Upstream::quirks).map(|quirk| quirk.name).collect();
-    let unknown = provider.quirks.iter().filter(|quirk| !known.contains(&quirk.as_str()));
-    let hint = |quirk: &String| match known.as_slice() {
-        [] => ", its dialects know none".to_owned(),
-        names => lockgate_config::expected_one_of(quirk, names.iter().copied()),
+    // One dialect may be spoken at several endpoints, and two may have a quirk of one name.
+    let known: BTreeSet<&str> = dialects.flat_map(Upstream::quirks).map(|quirk| quirk.name).collect();
+    let unknown = provider.quirks.iter().filter(|quirk| !known.contains(quirk.as_str()));
+    let hint = |quirk: &String| {
+        if known.is_empty() {
+            return ", its dialects know none".to_owned();
+        }
+        lockgate_config::expected_one_of(quirk, known.iter().copied())
     };
     let wrong: Vec<_> = unknown.map(|quirk| format!("unknown quirk `{quirk}`{}", hint(quirk))).collect();
     if wrong.is_empty() { Ok(provider.quirks.clone()) } else { Err(wrong.join("; ")) }
@@ -157,5 +161,25 @@ fn credential(provider: &Provider) -> Option<Credential> {
             value: provider.key.as_ref().map(|key| Hidden(Str::from(target::encode_segment(key.expose())))),
         }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockgate_config::{MapEnv, catalog, load_str};
+
+    use super::*;
+
+    #[test]
+    fn every_quirk_of_the_catalog_is_one_of_a_dialect_that_the_provider_speaks() {
+        let entries = catalog().into_iter().map(|entry| format!("  {}: {{ enabled: true }}\n", entry.name));
+        let text = format!("listen: 127.0.0.1:1\nproviders:\n{}", entries.collect::<String>());
+        let config = load_str("test.yaml", &text, &MapEnv::new()).unwrap_or_else(|report| panic!("{report}"));
+        let checked = config.providers.iter().map(|provider| match quirks(provider) {
+            Ok(known) => known.len(),
+            Err(wrong) => panic!("`{}`: {wrong}", provider.name),
+        });
+        let seen: usize = checked.sum();
+        assert!(seen > 40, "the catalog lists {seen} quirks");
     }
 }

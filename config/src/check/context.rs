@@ -67,6 +67,16 @@ impl<'a> At<'a> {
         self.cx.warnings.borrow_mut().push(self.cx.problem(&self.path, message));
     }
 
+    /// Runs a check of what nobody asked for: a mistake there refuses nothing, and is told as a warning.
+    pub(super) fn unasked<T>(&self, check: impl FnOnce() -> T) -> Option<T> {
+        let before = self.cx.problems.borrow().len();
+        let checked = check();
+        let found = self.cx.problems.borrow_mut().split_off(before);
+        let sound = found.is_empty();
+        self.cx.warnings.borrow_mut().extend(found);
+        sound.then_some(checked)
+    }
+
     /// Takes a value, or reports the mistake.
     pub(super) fn take<T>(&self, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.error(message)).ok()

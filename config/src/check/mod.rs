@@ -5,6 +5,7 @@ mod keys;
 mod listeners;
 mod media;
 mod models;
+mod params;
 mod provider;
 mod providers;
 mod routes;

@@ -1,6 +1,7 @@
 //! One provider, checked: the parts of an entry one after the other.
 
 use super::context::At;
+use super::params::Params;
 use super::secrets::{from_env, secret};
 use super::settings::timeout_overrides;
 use crate::nearest::expected_one_of;
@@ -15,6 +16,9 @@ const STREAMED: &[(&str, &str)] = &[
     (":rawPredict", ":streamRawPredict"),
     (CONVERSE, "/converse-stream"),
 ];
+
+/// Stands for a base URL that has a placeholder without a value. Nothing is ever sent there (RFC 6761, 6.4).
+const UNFILLED_BASE_URL: &str = "https://unfilled.invalid";
 
 /// Ending of a Gemini path.
 const GENERATE: &str = ":generateContent";
@@ -35,9 +39,12 @@ pub(super) fn build(at: &At<'_>, name: &str, entry: &str, raw: &RawProvider) -> 
     let (key, key_missing) = key(at, raw, auth.as_ref());
     // A local server takes a key if it has one, and none if it has not.
     let auth = auth.map(|auth| if raw.keyless == Some(true) && key.is_none() { Auth::None } else { auth });
-    let base_url = base_url(at, name, raw);
-    let faces = faces(at, raw);
-    let headers = headers(at, raw);
+    let params = Params::read(at, raw);
+    let base_url = base_url(at, name, raw, &params);
+    let paths = filled(at, raw, &params);
+    let faces = paths.as_ref().and_then(|paths| faces(at, raw, paths));
+    let headers = headers(at, raw, &params);
+    params.refuse_unused(catalog::entry(entry));
     let key_header = catalog::key_header(name, raw);
     if !is_header_name(&key_header) {
         at.key("key_header").error(format!("invalid header name `{key_header}`"));
@@ -51,10 +58,11 @@ pub(super) fn build(at: &At<'_>, name: &str, entry: &str, raw: &RawProvider) -> 
         kind: raw.kind.unwrap_or(Kind::Vendor),
         base_url: base_url?,
         faces: faces?,
-        models_path: raw.paths.as_ref().and_then(|paths| paths.models.clone()),
+        models_path: paths.and_then(|paths| paths.models),
         auth: auth?,
         key,
         key_missing,
+        params_missing: params.missing(name, raw),
         key_header,
         headers,
         models: models(raw.models.as_ref()),
@@ -65,16 +73,33 @@ pub(super) fn build(at: &At<'_>, name: &str, entry: &str, raw: &RawProvider) -> 
     })
 }
 
-/// The file's URL wins over the variable, and the variable over the catalog's.
-fn base_url(at: &At<'_>, name: &str, raw: &RawProvider) -> Option<BaseUrl> {
-    let variable = base_url_variable(name);
+/// The file's URL wins over the variables, and a variable over the catalog's.
+fn base_url(at: &At<'_>, name: &str, raw: &RawProvider, params: &Params<'_>) -> Option<BaseUrl> {
+    let own = base_url_variable(name);
     let written = at.key("base_url");
-    let (text, source) = match at.var(&variable).filter(|_| !written.is_written()) {
-        Some(text) => (text, format!("`{variable}`")),
-        None => (raw.base_url.clone().unwrap_or_default(), "base url".to_owned()),
-    };
+    let variables = || std::iter::once(&own).chain(raw.base_url_env.iter().flatten());
+    let from_env = || variables().find_map(|name| Some((at.var(name)?, format!("`{name}`"))));
+    let (text, source) = (!written.is_written())
+        .then(from_env)
+        .flatten()
+        .unwrap_or_else(|| (raw.base_url.clone().unwrap_or_default(), "base url".to_owned()));
+    let text = params.base_url(&written, text.trim());
+    let text = text.as_deref().unwrap_or(UNFILLED_BASE_URL);
     // The text is not shown: where it is wrong, it may hold a password.
-    written.take(BaseUrl::parse(text.trim()).map_err(|reason| format!("invalid {source}, {reason}")))
+    written.take(BaseUrl::parse(text).map_err(|reason| format!("invalid {source}, {reason}")))
+}
+
+/// The entry's paths with their placeholders filled. One that has no value stays: the provider cannot be used then.
+fn filled(at: &At<'_>, raw: &RawProvider, params: &Params<'_>) -> Option<RawPaths> {
+    let at = at.key("paths");
+    let mut paths = raw.paths.clone().unwrap_or_default();
+    check_paths(&at, &mut paths)?;
+    for (name, path) in named_mut(&mut paths) {
+        if let Some(template) = path.as_deref() {
+            *path = params.path(&at.key(name), template).or_else(|| path.take());
+        }
+    }
+    Some(paths)
 }
 
 fn auth(at: &At<'_>, raw: Option<&RawAuth>) -> Option<Auth> {
@@ -115,16 +140,14 @@ fn key(at: &At<'_>, raw: &RawProvider, auth: Option<&Auth>) -> (Option<Secret>, 
     (None, missing)
 }
 
-fn faces(at: &At<'_>, raw: &RawProvider) -> Option<Vec<Face>> {
+fn faces(at: &At<'_>, raw: &RawProvider, paths: &RawPaths) -> Option<Vec<Face>> {
     let dialect = raw.dialect.as_deref().unwrap_or_default();
     if !DIALECTS.contains(&dialect) {
         let hint = expected_one_of(dialect, DIALECTS.iter().copied());
         at.key("dialect").error(format!("unknown dialect `{dialect}`{hint}"));
         return None;
     }
-    let paths = raw.paths.clone().unwrap_or_default();
-    check_paths(&at.key("paths"), &paths)?;
-    let faces = catalog::faces(dialect, &paths).into_iter().map(|(dialect, route_type, path)| {
+    let faces = catalog::faces(dialect, paths).into_iter().map(|(dialect, route_type, path)| {
         let stream_path =
             STREAMED.iter().find_map(|(whole, streamed)| Some(format!("{}{streamed}", path.strip_suffix(whole)?)));
         Face { dialect, route_type: route_type.to_owned(), path, stream_path }
@@ -141,22 +164,26 @@ fn faces(at: &At<'_>, raw: &RawProvider) -> Option<Vec<Face>> {
     Some(faces)
 }
 
-fn check_paths(at: &At<'_>, paths: &RawPaths) -> Option<()> {
-    let named = [
-        ("chat", &paths.chat),
-        ("messages", &paths.messages),
-        ("generate_content", &paths.generate_content),
-        ("cohere_chat", &paths.cohere_chat),
-        ("ollama_chat", &paths.ollama_chat),
-        ("converse", &paths.converse),
-        ("responses", &paths.responses),
-        ("completions", &paths.completions),
-        ("generate", &paths.generate),
-        ("count_tokens", &paths.count_tokens),
-        ("models", &paths.models),
-    ];
+/// The paths by name.
+fn named_mut(paths: &mut RawPaths) -> [(&'static str, &mut Option<String>); 11] {
+    [
+        ("chat", &mut paths.chat),
+        ("messages", &mut paths.messages),
+        ("generate_content", &mut paths.generate_content),
+        ("cohere_chat", &mut paths.cohere_chat),
+        ("ollama_chat", &mut paths.ollama_chat),
+        ("converse", &mut paths.converse),
+        ("responses", &mut paths.responses),
+        ("completions", &mut paths.completions),
+        ("generate", &mut paths.generate),
+        ("count_tokens", &mut paths.count_tokens),
+        ("models", &mut paths.models),
+    ]
+}
+
+fn check_paths(at: &At<'_>, paths: &mut RawPaths) -> Option<()> {
     let mut sound = Some(());
-    for (name, path) in named {
+    for (name, path) in named_mut(paths) {
         let Some(path) = path else { continue };
         let wrong = |c: char| c.is_whitespace() || c.is_control() || !c.is_ascii() || c == '#';
         if !path.starts_with('/') || path.contains(wrong) {
@@ -173,7 +200,7 @@ fn check_paths(at: &At<'_>, paths: &RawPaths) -> Option<()> {
     sound
 }
 
-fn headers(at: &At<'_>, raw: &RawProvider) -> Vec<(String, String)> {
+fn headers(at: &At<'_>, raw: &RawProvider, params: &Params<'_>) -> Vec<(String, String)> {
     let at = at.key("headers");
     let mut headers: Vec<(String, String)> = Vec::new();
     for (name, value) in raw.headers.iter().flat_map(|named| &named.0) {
@@ -186,7 +213,8 @@ fn headers(at: &At<'_>, raw: &RawProvider) -> Vec<(String, String)> {
         if headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
             at.key(name).error(format!("duplicate header `{name}`"));
         }
-        headers.push((name.to_ascii_lowercase(), value.clone()));
+        let value = params.header(&at.key(name), value).unwrap_or_default();
+        headers.push((name.to_ascii_lowercase(), value));
     }
     headers
 }

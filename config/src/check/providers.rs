@@ -16,6 +16,8 @@ pub(super) struct Providers {
     pub(super) on: Vec<Provider>,
     /// Those of the catalog that a caller's key can wake.
     pub(super) dormant: Vec<Provider>,
+    /// Those that the environment gives a key, but not all that they need, and what is missing.
+    unfilled: Vec<(String, String)>,
     /// Those configured and switched off, or refused.
     off: Vec<String>,
 }
@@ -23,11 +25,12 @@ pub(super) struct Providers {
 pub(super) fn check(root: &At<'_>, raw: &RawConfig) -> Providers {
     let at = root.key("providers");
     let keys = raw.provider_keys.unwrap_or_default();
-    let mut providers = Providers { on: Vec::new(), dormant: Vec::new(), off: Vec::new() };
+    let mut providers = Providers { on: Vec::new(), dormant: Vec::new(), unfilled: Vec::new(), off: Vec::new() };
     for (name, raw) in raw.providers.iter().flat_map(|named| &named.0) {
         match configured(&at.key(name), name, raw) {
             Some(provider) => {
                 warn_of_missing_key(&at.key(name), &provider, keys);
+                warn_of_missing_params(&at.key(name), &provider);
                 providers.on.push(provider);
             }
             None => providers.off.push(name.clone()),
@@ -43,8 +46,23 @@ pub(super) fn check(root: &At<'_>, raw: &RawConfig) -> Providers {
         if !on && (!keys.takes_callers() || entry.kind == Some(Kind::Local)) {
             continue;
         }
-        let Some(provider) = provider::build(&at, name, name, entry) else { continue };
-        if on { providers.on.push(provider) } else { providers.dormant.push(provider) }
+        let build = || provider::build(&at, name, name, entry);
+        let Some(provider) = (if on { build() } else { at.unasked(build).flatten() }) else { continue };
+        // Its key alone does not make a host one's own: without the rest, nobody has asked for it.
+        match (&provider.params_missing, on) {
+            (None, true) => {
+                providers.on.push(provider);
+                continue;
+            }
+            (Some(reason), true) => providers.unfilled.push((name.clone(), reason.clone())),
+            (_, false) => {}
+        }
+        if keys.takes_callers() {
+            providers.dormant.push(provider);
+        }
+    }
+    for (name, reason) in &providers.unfilled {
+        at.key(name).warn(format!("provider `{name}` has a key, but is not switched on: {reason}"));
     }
     refuse_shared_headers(&at, &providers.on);
     providers
@@ -122,6 +140,12 @@ fn warn_of_missing_key(at: &At<'_>, provider: &Provider, keys: ProviderKeys) {
     at.warn(format!("provider `{}` has no key, {reason}{who}", provider.name));
 }
 
+fn warn_of_missing_params(at: &At<'_>, provider: &Provider) {
+    if let Some(reason) = &provider.params_missing {
+        at.warn(format!("provider `{}` cannot be used, {reason}", provider.name));
+    }
+}
+
 /// Two providers that take the same header would each get the other's keys.
 fn refuse_shared_headers(at: &At<'_>, providers: &[Provider]) {
     for (index, provider) in providers.iter().enumerate() {
@@ -158,6 +182,9 @@ impl Providers {
         }
         if self.off.iter().any(|off| off == name) {
             return Some("is switched off".to_owned());
+        }
+        if let Some((_, reason)) = self.unfilled.iter().find(|(unfilled, _)| unfilled == name) {
+            return Some(format!("is not switched on, {reason}"));
         }
         let entry = catalog::entry(name)?;
         let variable = match entry.kind {

@@ -6,6 +6,7 @@
 mod key;
 mod model;
 mod named;
+mod param;
 mod provider;
 mod route;
 mod scalar;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 pub(crate) use self::key::RawKey;
 pub(crate) use self::model::{RawModel, RawTarget};
 pub(crate) use self::named::Named;
+pub(crate) use self::param::{RawParam, RawParamParts};
 pub(crate) use self::provider::{RawAuth, RawAuthParts, RawModelNames, RawPaths, RawProvider};
 pub(crate) use self::route::{RawDialects, RawRoute};
 pub(crate) use self::scalar::{RawDuration, RawSecret, RawSize};

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Named, RawSecret, RawTimeoutOverrides};
+use super::param::over_params;
+use super::{Named, RawParam, RawSecret, RawTimeoutOverrides};
 use crate::types::Kind;
 
 /// A provider. What it does not say is taken from the catalog entry of its `type` or name.
@@ -20,6 +21,10 @@ pub(crate) struct RawProvider {
     pub(crate) kind: Option<Kind>,
     /// Scheme, host and fixed path prefix; may end in `/v1`, which then counts once.
     pub(crate) base_url: Option<String>,
+    /// Environment variables that may hold `base_url`, in order, where the file does not say it.
+    pub(crate) base_url_env: Option<Vec<String>>,
+    /// Values for placeholders such as `{project}` in `base_url`, `paths` and `headers`.
+    pub(crate) params: Option<Named<RawParam>>,
     /// Dialect of the `chat` path: `openai`, `anthropic`, `gemini`, `bedrock`, `cohere` or `ollama`.
     pub(crate) dialect: Option<String>,
     /// How a request shows its key: `none`, `{header: name, scheme: Bearer}` or `{query: name}`.
@@ -141,6 +146,8 @@ impl RawProvider {
             title: self.title.or(base.title),
             kind: self.kind.or(base.kind),
             base_url: self.base_url.or(base.base_url),
+            base_url_env: self.base_url_env.or(base.base_url_env),
+            params: over_params(self.params, base.params),
             dialect: self.dialect.or(base.dialect),
             auth: self.auth.or(base.auth),
             api_key: self.api_key.or(base.api_key),

@@ -4,6 +4,7 @@ mod data;
 mod environment;
 mod good;
 mod mistakes;
+mod params;
 mod robustness;
 
 use crate::{Config, MapEnv, Report, load_str};

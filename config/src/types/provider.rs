@@ -31,6 +31,8 @@ pub struct Provider {
     pub key: Option<Secret>,
     /// Why there is no key though one is needed.
     pub key_missing: Option<String>,
+    /// Which placeholders of its URLs or headers have no value, and what would give them one: it cannot be used then.
+    pub params_missing: Option<String>,
     /// Header in which a caller may send a key of its own, in lowercase.
     pub key_header: String,
     /// Headers sent with every request, names in lowercase.
@@ -120,6 +122,11 @@ pub enum ProviderKeys {
 // === impl Provider ===
 
 impl Provider {
+    /// Tells whether requests can be sent to it without a caller's help.
+    pub fn is_ready(&self) -> bool {
+        (self.key.is_some() || self.auth == Auth::None) && self.params_missing.is_none()
+    }
+
     /// Returns the face of a dialect.
     pub fn face(&self, dialect: &str) -> Option<&Face> {
         self.faces.iter().find(|face| face.dialect == dialect)
@@ -137,6 +144,7 @@ impl fmt::Debug for Provider {
             .field("auth", &self.auth)
             .field("key", &self.key)
             .field("key_missing", &self.key_missing)
+            .field("params_missing", &self.params_missing)
             .field("headers", &headers)
             .field("quirks", &self.quirks)
             .finish_non_exhaustive()

@@ -31,19 +31,38 @@ pub enum Scheme {
 
 /// Joins an endpoint's path to a base URL's prefix.
 ///
-/// Where the prefix ends in the version that the path begins with, as in `/api/v1` and `/v1/models`, it counts once:
-/// operators write base URLs the way the client libraries do. For the same reason a version does not go before
-/// `/api/`, where Ollama's own API is beside the one under `/v1`.
+/// Where the prefix ends in what the path begins with up to its version, as in `/api/v1` and `/v1/models`, or in
+/// `/openai/v1` and `/openai/v1/models`, it counts once: operators write base URLs the way the client libraries do. For
+/// the same reason a version does not go before `/api/`, where Ollama's own API is beside the one under `/v1`.
 pub fn join_path(base: &str, path: &str) -> String {
     let base = base.trim_end_matches('/');
     let path = path.trim_start_matches('/');
-    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    let last = base.rsplit_once('/').map_or("", |(_, last)| last);
-    if is_version(first) && first == last {
+    let (leading, rest) = up_to_version(path);
+    let before = base.strip_suffix(leading).filter(|_| !leading.is_empty());
+    if before.is_some_and(|before| before.ends_with('/')) {
         return if rest.is_empty() { base.to_owned() } else { format!("{base}/{rest}") };
     }
-    let base = if first == "api" && is_version(last) { base.strip_suffix(last).unwrap_or(base) } else { base };
+    let base = if path.starts_with("api/") { without_version(base) } else { base };
     format!("{}/{path}", base.trim_end_matches('/'))
+}
+
+/// Splits a path behind its first segment that is a version; nothing is before it where there is none.
+fn up_to_version(path: &str) -> (&str, &str) {
+    let mut end = 0;
+    for segment in path.split('/') {
+        end += segment.len();
+        if is_version(segment) {
+            let (leading, rest) = path.split_at_checked(end).unwrap_or(("", path));
+            return (leading, rest.trim_start_matches('/'));
+        }
+        end += 1;
+    }
+    ("", path)
+}
+
+/// A prefix without the version at its end, if it has one.
+fn without_version(base: &str) -> &str {
+    base.rsplit_once('/').filter(|(_, last)| is_version(last)).map_or(base, |(before, _)| before)
 }
 
 /// Tells whether a segment is one like `v1`, `v4` or `v1beta`.
@@ -154,6 +173,9 @@ mod tests {
             ("http://host:11434/v1", "/api/chat", "http://host:11434/api/chat"),
             ("/ollama/", "/api/chat", "/ollama/api/chat"),
             ("/v1", "/v1", "/v1"),
+            ("/openai/v1", "/openai/v1/chat/completions", "/openai/v1/chat/completions"),
+            ("/my-openai/v1", "/openai/v1/models", "/my-openai/v1/openai/v1/models"),
+            ("/v1", "/openai/v1/models", "/v1/openai/v1/models"),
             ("", "/", "/"),
         ] {
             assert_eq!(join_path(base, path), joined, "{base} and {path}");

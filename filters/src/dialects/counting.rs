@@ -33,6 +33,18 @@ pub trait CountForm: std::fmt::Debug + Send + Sync {
     /// A conversation request for an upstream, as its count endpoint takes it.
     fn narrow(&self, body: Bytes, target: &Target<'_>) -> Bytes;
 
+    /// The edits for an upstream with quirks, see [`Upstream::edits`].
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        let _ = (body, headers);
+        self.of().splices(inspection, target)
+    }
+
     /// The count in an upstream's answer.
     fn read(&self, body: &[u8]) -> Option<u64>;
 
@@ -121,13 +133,23 @@ impl<F: CountForm + 'static> Upstream for Counting<F> {
         self.of().splices(inspection, target)
     }
 
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        self.0.edits(body, inspection, target, headers)
+    }
+
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
         let encoded = self.of().encode_request(request, target)?;
         Ok(Encoded { body: self.0.narrow(encoded.body, target), ..encoded })
     }
 
-    fn takes_url(&self, media: &Media) -> bool {
-        self.of().takes_url(media)
+    fn takes_url(&self, media: &Media, quirks: &[String]) -> bool {
+        self.of().takes_url(media, quirks)
     }
 
     fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
@@ -144,6 +166,10 @@ impl<F: CountForm + 'static> Upstream for Counting<F> {
 
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo {
         self.of().decode_error(status, body)
+    }
+
+    fn is_own_error(&self, body: &[u8]) -> bool {
+        self.of().is_own_error(body)
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {

@@ -162,6 +162,20 @@ pub trait Upstream: Dialect {
     /// The edits that a request needs to go to an upstream of the same dialect.
     fn splices(&self, inspection: &Inspection, target: &Target<'_>) -> Vec<Splice>;
 
+    /// All edits that a request needs to go to an upstream of the same dialect that has quirks: [`Self::splices`], and
+    /// what the quirks ask for. `headers` are those of [`Dialect::headers`] as the client sent them; what is in it
+    /// afterwards goes out.
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        let _ = (body, headers);
+        self.splices(inspection, target)
+    }
+
     /// Encodes a request for an upstream.
     ///
     /// # Errors
@@ -169,14 +183,8 @@ pub trait Upstream: Dialect {
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo>;
 
     /// Whether an upstream fetches such media itself when it is given an `http` or `https` URL. What it does not, the
-    /// gateway fetches and inlines, if it may.
-    fn takes_url(&self, media: &Media) -> bool;
-
-    /// The same of an upstream with named quirks, which may differ from the others of its dialect.
-    fn takes_url_with(&self, media: &Media, quirks: &[String]) -> bool {
-        let _ = quirks;
-        self.takes_url(media)
-    }
+    /// gateway fetches and inlines, if it may. `quirks` are the upstream's.
+    fn takes_url(&self, media: &Media, quirks: &[String]) -> bool;
 
     /// Decodes an upstream's whole response. An error object in a success is [`Err`] of [`ResponseError::Upstream`].
     ///
@@ -189,6 +197,13 @@ pub trait Upstream: Dialect {
 
     /// Decodes an upstream's error body; `status` decides where the body says nothing.
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo;
+
+    /// Whether an error body is of this dialect's own shape, so that a client of it can read it. A host in front of the
+    /// upstream may have written another.
+    fn is_own_error(&self, body: &[u8]) -> bool {
+        let _ = body;
+        true
+    }
 
     /// The framing of this dialect's streams, for the `accept` header and to tell a stream from a whole answer.
     fn stream_form(&self) -> StreamForm {

@@ -111,6 +111,34 @@ impl Iterator for Members<'_> {
     }
 }
 
+/// Iterates over the values of an array; ends where it is malformed.
+#[derive(Debug)]
+pub struct Elements<'a> {
+    array: &'a [u8],
+    at: Option<usize>,
+}
+
+impl<'a> Elements<'a> {
+    /// Begins before the first value of `array`, which yields nothing if it is none.
+    pub fn new(array: &'a [u8]) -> Self {
+        let start = skip_space(array, 0);
+        let at = (array.get(start) == Some(&b'[')).then(|| skip_space(array, start + 1));
+        Self { array, at }
+    }
+}
+
+impl Iterator for Elements<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.at.take()?;
+        let end = skip_value(self.array, start).ok()?;
+        let after = skip_space(self.array, end);
+        self.at = (self.array.get(after) == Some(&b',')).then(|| skip_space(self.array, after + 1));
+        Some(start..end)
+    }
+}
+
 fn skip_space(body: &[u8], mut at: usize) -> usize {
     while matches!(body.get(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
         at += 1;
@@ -253,6 +281,28 @@ fn slice(body: &Bytes, at: Range<usize>) -> Bytes {
     if body.get(at.clone()).is_some() { body.slice(at) } else { Bytes::new() }
 }
 
+/// The bytes to cut out of an object so that `gone` members vanish with a comma each, and what is left stays an object.
+/// `members` are all of them, in their order. The ranges do not overlap.
+pub fn removals(members: &[Member], gone: impl Fn(&Member) -> bool) -> Vec<Range<usize>> {
+    let mut cuts: Vec<Range<usize>> = Vec::new();
+    let mut kept_end = None;
+    let mut run: Option<Range<usize>> = None;
+    for member in members {
+        // From the quote in front of the name.
+        let start = member.name.start - 1;
+        if gone(member) {
+            run = Some(run.map_or(start, |run| run.start)..member.value.end);
+            continue;
+        }
+        // The comma behind a run goes with it.
+        cuts.extend(run.take().map(|run| run.start..start));
+        kept_end = Some(member.value.end);
+    }
+    // Nothing stands behind the last run: it takes the comma in front of it.
+    cuts.extend(run.map(|run| kept_end.unwrap_or(run.start)..run.end));
+    cuts
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -308,6 +358,39 @@ mod tests {
                 assert_eq!(found[0].1, format!("\"{text}\""), "{body}");
                 assert_eq!(found[1].1, format!("\"{text}{text}\""), "{body}");
             }
+        }
+    }
+
+    #[test]
+    fn elements_are_listed_whole() {
+        let list = |text: &'static str| -> Vec<&str> {
+            Elements::new(text.as_bytes()).map(|at| text.get(at).expect("elements stand on borders")).collect()
+        };
+        assert_eq!(list(r#" [ 1 ,{"a":[2,"]"]}, "x,y" ,[] ] "#), ["1", r#"{"a":[2,"]"]}"#, r#""x,y""#, "[]"]);
+        for (text, expected) in
+            [("[]", &[][..]), ("{}", &[]), ("", &[]), ("[1,", &["1"]), ("[1 2]", &["1"]), ("[{", &[])]
+        {
+            assert_eq!(list(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn members_vanish_with_their_commas() {
+        let body = r#"{ "a" : 1 , "b":[2,3], "c":"x" }"#;
+        for (gone, expected) in [
+            ("", body),
+            ("a", r#"{ "b":[2,3], "c":"x" }"#),
+            ("b", r#"{ "a" : 1 , "c":"x" }"#),
+            ("c", r#"{ "a" : 1 , "b":[2,3] }"#),
+            ("ab", r#"{ "c":"x" }"#),
+            ("ac", r#"{ "b":[2,3] }"#),
+            ("bc", r#"{ "a" : 1 }"#),
+            ("abc", r"{  }"),
+        ] {
+            let members: Vec<Member> = Members::new(body.as_bytes()).flatten().collect();
+            let cuts = removals(&members, |member| gone.contains(body.get(member.name.clone()).expect("a name")));
+            let mut splices: Vec<_> = cuts.into_iter().map(|at| Splice { at, with: Bytes::new() }).collect();
+            assert_eq!(apply(&Bytes::from_static(body.as_bytes()), &mut splices), expected, "without {gone}");
         }
     }
 

@@ -257,6 +257,22 @@ mod tests {
                 ErrorClass::InvalidRequest,
                 r#"[{"msg":"Field required"}]"#,
             ),
+            // Azure: by its deployment, by its filter, and by the front door of its gateway.
+            (
+                404,
+                r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
+                ErrorClass::ModelNotFound,
+                "The API deployment for this resource does not exist.",
+            ),
+            (
+                400,
+                r#"{"error":{"message":"The response was filtered","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation","content_filter_result":{"hate":{"filtered":true,"severity":"high"}}}}}"#,
+                ErrorClass::InvalidRequest,
+                "The response was filtered",
+            ),
+            (401, r#"{"error":{"code":"401","message":"Access denied"}}"#, ErrorClass::Auth, "Access denied"),
+            (429, r#"{"error":{"code":"429","message":"call rate limit"}}"#, ErrorClass::RateLimit, "call rate limit"),
+            (401, r#"{ "statusCode": 401, "message": "Token is missing" }"#, ErrorClass::Auth, "Token is missing"),
             (503, r#"{"error":"loading model"}"#, ErrorClass::Overloaded, "loading model"),
             (502, "upstream down", ErrorClass::Upstream, "upstream down"),
         ];
@@ -265,6 +281,12 @@ mod tests {
             assert_eq!((error.class, &*error.message), (*class, *message), "{body}");
             assert_eq!(error.upstream_status, Some(*status));
         }
+    }
+
+    #[test]
+    fn a_filtered_prompt_is_told_by_its_code() {
+        let error = decode(400, br#"{"error":{"message":"m","type":null,"param":"prompt","code":"content_filter"}}"#);
+        assert_eq!((error.code.as_deref(), error.param.as_deref()), (Some("content_filter"), Some("prompt")));
     }
 
     #[test]

@@ -11,12 +11,16 @@ pub(crate) struct Profile {
     pub(crate) developer: bool,
     /// Takes sampling parameters when `reasoning_effort` is `none`.
     pub(crate) samples_without_effort: bool,
+    /// Takes penalties, where it samples.
+    pub(crate) penalties: bool,
     /// Takes `stop`.
     pub(crate) stop: bool,
     /// Takes `parallel_tool_calls`.
     pub(crate) parallel: bool,
     /// The efforts that it knows, least and most; `None` if it knows none, or if nothing is known of it.
     pub(crate) efforts: Option<(Effort, Effort)>,
+    /// Knows no effort between none and high.
+    pub(crate) on_or_off: bool,
     /// Known not to think: refuses `reasoning_effort`.
     pub(crate) never_thinks: bool,
 }
@@ -26,9 +30,11 @@ const PLAIN: Profile = Profile {
     reasoning: false,
     developer: false,
     samples_without_effort: false,
+    penalties: true,
     stop: true,
     parallel: true,
     efforts: None,
+    on_or_off: false,
     never_thinks: false,
 };
 const CHAT: Profile = Profile { never_thinks: true, ..PLAIN };
@@ -43,6 +49,10 @@ const O_SERIES: Profile = Profile {
 const GPT_5: Profile = Profile { parallel: true, efforts: Some((Effort::Minimal, Effort::High)), ..O_SERIES };
 /// From GPT-5.1 on, effort `none` makes it a model that samples.
 const GPT_5_1: Profile = Profile { samples_without_effort: true, efforts: Some((Effort::None, Effort::High)), ..GPT_5 };
+/// xAI's models that think refuse these, whether they are asked to think or not.
+const GROK: Profile = Profile { penalties: false, stop: false, ..PLAIN };
+/// Mistral's models that think when they are asked to. Its others refuse to be asked.
+const MISTRAL: Profile = Profile { efforts: Some((Effort::None, Effort::High)), on_or_off: true, ..PLAIN };
 const NEWEST: Profile = Profile { efforts: Some((Effort::None, Effort::XHigh)), ..GPT_5_1 };
 
 /// By prefix; the first that fits counts, so longer ones stand first.
@@ -65,6 +75,16 @@ const PROFILES: &[(&str, Profile)] = &[
     ("gpt-4.", CHAT),
     ("gpt-4o", CHAT),
     ("chatgpt", CHAT),
+    // Of the fourth generation, those from 4.3 on take an effort.
+    ("grok-4.", GROK),
+    ("grok-4", Profile { never_thinks: true, ..GROK }),
+    ("grok-code-fast", Profile { never_thinks: true, ..GROK }),
+    ("magistral-small-latest", MISTRAL),
+    ("mistral-medium-2604", MISTRAL),
+    ("mistral-medium-3", MISTRAL),
+    ("mistral-small-2603", MISTRAL),
+    ("mistral-small-latest", MISTRAL),
+    ("grok-3-mini", Profile { efforts: Some((Effort::Low, Effort::High)), ..GROK }),
 ];
 
 /// The profile of a model id. A vendor before it (`openai/o3`) does not count.

@@ -216,6 +216,10 @@ fn wanted(attempt: &Attempt) -> Result<Vec<Str>, Refused> {
 
 /// Shows `visit` each medium that has to be fetched for an attempt, until it has one to tell of.
 fn needed<T>(attempt: &Attempt, mut visit: impl FnMut(&Media) -> Option<T>) -> Option<T> {
+    // A target that lacks a value gets no request, so nothing is fetched for it.
+    if attempt.target.endpoint.unfilled.is_some() {
+        return None;
+    }
     // Looked at first: most requests go to a target of their own dialect, and are never decoded.
     let Some((_, Speech::Cross)) = attempt.face() else { return None };
     let request = attempt.request().ok()?;
@@ -224,7 +228,7 @@ fn needed<T>(attempt: &Attempt, mut visit: impl FnMut(&Media) -> Option<T>) -> O
 
 fn is_needed(attempt: &Attempt, media: &Media) -> bool {
     url_of(media).is_some()
-        && attempt.face().is_some_and(|(face, _)| !face.dialect.takes_url_with(media, &attempt.target.endpoint.quirks))
+        && attempt.face().is_some_and(|(face, _)| !face.dialect.takes_url(media, &attempt.target.endpoint.quirks))
 }
 
 // === impl Refused ===

@@ -61,7 +61,7 @@ pub(super) async fn answer(
     };
     let wants_stream = attempt.call.inspection.stream.is_some();
     match lane {
-        Lane::Native { strip_usage } if wants_stream && (answered == Answered::Streamed || is_array(&attempt)) => {
+        Lane::Native { strip_usage, .. } if wants_stream && (answered == Answered::Streamed || is_array(&attempt)) => {
             let json_array = answered == Answered::Whole;
             let spec = lockgate_filters::dialects::TapSpec { strip_usage, json_array };
             native_stream(attempt, parts, body, dialect, spec, started).await

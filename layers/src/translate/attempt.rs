@@ -168,7 +168,7 @@ async fn refused(
     if status >= 500 && error.fault == Fault::Request {
         error.fault = Fault::Server;
     }
-    if dialect.name() == attempt.call.dialect.name() && !bytes.is_empty() {
+    if dialect.name() == attempt.call.dialect.name() && !bytes.is_empty() && dialect.is_own_error(&bytes) {
         let mut relayed = Response::from_parts(parts, bytes);
         answer::clean_headers(relayed.headers_mut());
         error.relay = Some(Box::new(relayed));

@@ -243,12 +243,22 @@ impl AttemptError {
         Self::new(ErrorInfo::new(ErrorClass::Timeout, message))
     }
 
+    fn unusable(target: &Target, why: &Str) -> Self {
+        Self::with_fault(Fault::Auth, unusable(&target.provider, why))
+    }
+
     fn invalid_answer(target: &Target, what: &dyn std::fmt::Display) -> Self {
         let provider = &target.provider;
         let message =
             format!("provider `{provider}` sent no valid answer ({what}): try again, or choose another model");
         Self::with_fault(Fault::InvalidAnswer, ErrorInfo::new(ErrorClass::Upstream, message))
     }
+}
+
+/// What a client is told where the configuration does not say all that a provider needs.
+pub fn unusable(provider: &str, why: &str) -> ErrorInfo {
+    let message = format!("provider `{provider}` cannot be used as it is configured: {why}");
+    ErrorInfo::new(ErrorClass::UpstreamAuth, message).with_code("missing_provider_param")
 }
 
 /// No connection to the upstream could be made. The connector below gives this.

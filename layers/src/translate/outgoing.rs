@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use lockgate_filters::{
     dialects::{self, Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
     json,
-    model::{ErrorInfo, Field, Losses},
+    model::{ErrorInfo, Field, Losses, Str},
     seal::Sealer,
 };
 
@@ -34,6 +34,8 @@ pub(super) enum Lane {
     Native {
         /// The gateway asked for usage that the client did not ask for.
         strip_usage: bool,
+        /// The dialect's own headers, where the upstream's quirks may have changed them; else the client's pass.
+        headers: Option<Vec<(&'static str, Str)>>,
     },
     /// The request was decoded and encoded.
     Cross {
@@ -57,6 +59,9 @@ pub(super) struct Prepared {
 pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, AttemptError> {
     let Attempt { call, target, .. } = attempt;
     let endpoint = &target.endpoint;
+    if let Some(why) = &endpoint.unfilled {
+        return Err(AttemptError::unusable(target, why));
+    }
     let Some((face, speech)) = attempt.face() else {
         return Err(AttemptError::invalid_answer(target, &"it has no endpoint for what is asked"));
     };
@@ -97,14 +102,28 @@ struct Kept<'a> {
 const MIN_APART: usize = 16 << 10;
 
 fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Body, Lane) {
-    let mut splices = face.dialect.splices(&call.inspection, speak);
     let strip_usage = call.inspection.stream.is_some() && !call.inspection.include_usage && speak.usage_in_stream;
+    let (mut splices, headers) = if speak.quirks.is_empty() {
+        (face.dialect.splices(&call.inspection, speak), None)
+    } else {
+        let mut headers = own_headers(call, face);
+        (face.dialect.edits(&call.body, &call.inspection, speak, &mut headers), Some(headers))
+    };
     let body = if call.body.len() < MIN_APART {
         Body::full(json::apply(&call.body, &mut splices))
     } else {
         Body::pieces(json::apply_in_pieces(&call.body, &mut splices))
     };
-    (body, Lane::Native { strip_usage })
+    (body, Lane::Native { strip_usage, headers })
+}
+
+/// The headers of the client's that belong to the dialect, one for each value.
+fn own_headers(call: &Call, face: &Face) -> Vec<(&'static str, Str)> {
+    let values = |name: &&'static str| {
+        let name = *name;
+        call.headers.get_all(name).iter().filter_map(move |value| Some((name, Str::from(value.to_str().ok()?))))
+    };
+    face.dialect.headers().iter().flat_map(values).collect()
 }
 
 fn cross(
@@ -196,7 +215,13 @@ fn headers(call: &Call, target: &Target, face: &Face, lane: &Lane, streamed: boo
     }
     copy(&call.headers, &FORWARDED, &mut headers);
     match lane {
-        Lane::Native { .. } => {
+        Lane::Native { headers: Some(own), .. } => {
+            for (name, _) in own {
+                headers.remove(*name);
+            }
+            append(own, &mut headers);
+        }
+        Lane::Native { headers: None, .. } => {
             for name in face.dialect.headers() {
                 let name = HeaderName::from_static(name);
                 if call.headers.contains_key(&name) {
@@ -205,15 +230,17 @@ fn headers(call: &Call, target: &Target, face: &Face, lane: &Lane, streamed: boo
                 }
             }
         }
-        Lane::Cross { encoded, .. } => {
-            for (name, value) in &encoded.headers {
-                if let Ok(value) = HeaderValue::from_maybe_shared(value.clone().into_bytes()) {
-                    headers.append(HeaderName::from_static(name), value);
-                }
-            }
-        }
+        Lane::Cross { encoded, .. } => append(&encoded.headers, &mut headers),
     }
     headers
+}
+
+fn append(own: &[(&'static str, Str)], headers: &mut HeaderMap) {
+    for (name, value) in own {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value.clone().into_bytes()) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    }
 }
 
 fn copy(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {

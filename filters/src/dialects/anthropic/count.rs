@@ -4,17 +4,19 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::Anthropic;
+use super::{Anthropic, host};
 use crate::{
     dialects::{
-        Target, Upstream,
+        Inspection, Target, Upstream,
         counting::{CountForm, number, only},
     },
-    json::{self, Members},
+    json::{self, Members, Splice},
+    model::Str,
 };
 
 /// What the endpoint takes; it refuses the rest.
 const MEMBERS: &[&str] = &[
+    "anthropic_version",
     "model",
     "messages",
     "system",
@@ -49,11 +51,35 @@ impl CountForm for CountTokens {
         let Some(at) = body.iter().position(|byte| *byte == b'{') else { return body.clone() };
         let empty = body.get(at + 1..).unwrap_or_default().trim_ascii_start().starts_with(b"}");
         let with = if empty { &b"\"max_tokens\":4096"[..] } else { b"\"max_tokens\":4096," };
-        json::apply(body, &mut [json::Splice { at: at + 1..at + 1, with: Bytes::from_static(with) }])
+        json::apply(body, &mut [Splice { at: at + 1..at + 1, with: Bytes::from_static(with) }])
     }
 
-    fn narrow(&self, body: Bytes, _target: &Target<'_>) -> Bytes {
-        only(&body, |name| MEMBERS.contains(&name)).freeze()
+    fn narrow(&self, body: Bytes, target: &Target<'_>) -> Bytes {
+        let narrow = only(&body, |name| MEMBERS.contains(&name));
+        if host::of(target).is_none() {
+            return narrow.freeze();
+        }
+        // The host's path for counts names no model, so that the body has to.
+        let mut out = BytesMut::with_capacity(narrow.len() + target.model.len() + 16);
+        out.extend_from_slice(b"{\"model\":");
+        json::push_str(&mut out, target.model);
+        out.extend_from_slice(b",");
+        out.extend_from_slice(narrow.get(1..).unwrap_or_default());
+        out.freeze()
+    }
+
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        let mut splices = Anthropic.splices(inspection, target);
+        if let Some(host) = host::of(target) {
+            splices.extend(host.edits(body, inspection, host::Asks::Count, headers));
+        }
+        splices
     }
 
     fn read(&self, body: &[u8]) -> Option<u64> {

@@ -35,7 +35,20 @@ pub(super) fn decode_in_band(body: &[u8]) -> ErrorInfo {
     read(body, None)
 }
 
+/// Whether a body is an error as the vendor writes it. Google's front door writes its own.
+pub(super) fn is_own(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Text<'a>,
+    }
+    serde_json::from_slice::<Kind<'_>>(body).is_ok_and(|kind| kind.kind.0 == "error")
+}
+
 fn read(body: &[u8], status: Option<u16>) -> ErrorInfo {
+    // Google answers a streamed request with a list of one error.
+    let listed = serde_json::from_slice::<[&RawValue; 1]>(body).ok();
+    let body = listed.map_or(body, |[only]| only.get().as_bytes());
     let envelope = serde_json::from_slice::<Envelope<'_>>(body).ok();
     let inner = envelope.as_ref().and_then(|envelope| envelope.error);
     // Some hosts write `{"message"}` without an envelope, and some `{"error":"…"}`.
@@ -76,6 +89,8 @@ fn refine(class: ErrorClass, message: &str) -> ErrorClass {
         ErrorClass::InvalidRequest if is_context(message) => ErrorClass::ContextTooLong,
         ErrorClass::InvalidRequest if message.contains("credit balance is too low") => ErrorClass::Billing,
         ErrorClass::NotFound if message.starts_with("model:") => ErrorClass::ModelNotFound,
+        // Vertex.
+        ErrorClass::NotFound if message.starts_with("Publisher Model") => ErrorClass::ModelNotFound,
         class => class,
     }
 }

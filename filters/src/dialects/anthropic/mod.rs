@@ -11,6 +11,7 @@ mod blocks;
 mod count;
 mod error;
 mod finish;
+mod host;
 mod inspect;
 mod request;
 mod response;
@@ -25,12 +26,12 @@ use bytes::Bytes;
 pub use count::CountTokens;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream, relayed_status,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream, relayed_status,
 };
 use crate::{
     json::Splice,
-    model::{ErrorClass, ErrorInfo, Field, Media, MediaClass, Request, Response},
+    model::{ErrorClass, ErrorInfo, Field, Media, MediaClass, Request, Response, Str},
 };
 
 /// The Messages dialect.
@@ -141,11 +142,24 @@ impl Upstream for Anthropic {
         inspect::splices(inspection, target)
     }
 
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        match host::of(target) {
+            Some(host) => host.edits(body, inspection, host::Asks::Message, headers),
+            None => self.splices(inspection, target),
+        }
+    }
+
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
         request::encode(request, target)
     }
 
-    fn takes_url(&self, media: &Media) -> bool {
+    fn takes_url(&self, media: &Media, _quirks: &[String]) -> bool {
         match media.class {
             MediaClass::Image => true,
             // `URLPDFSource` is the only document source with a URL.
@@ -166,6 +180,10 @@ impl Upstream for Anthropic {
         error::decode(status, body)
     }
 
+    fn is_own_error(&self, body: &[u8]) -> bool {
+        error::is_own(body)
+    }
+
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(stream::Decoder::default())
     }
@@ -173,5 +191,9 @@ impl Upstream for Anthropic {
     fn tap(&self, _tap: TapSpec) -> Box<dyn Tap> {
         // Usage always comes here, so there is never an uninvited piece of it to take out.
         Box::new(stream::StreamTap::default())
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        host::QUIRKS
     }
 }

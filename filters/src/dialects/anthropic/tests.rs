@@ -317,6 +317,6 @@ fn images_and_pdfs_are_taken_by_url() {
     ] {
         let source = MediaSource::Url(Str::from_static("https://example.com/x"));
         let media = Media::new(class, mime.map(Str::from_static), source);
-        assert_eq!(Anthropic.takes_url(&media), taken, "{class:?} {mime:?}");
+        assert_eq!(Anthropic.takes_url(&media, &[]), taken, "{class:?} {mime:?}");
     }
 }

@@ -109,7 +109,7 @@ impl Upstream for BedrockConverse {
         request::encode(request, target)
     }
 
-    fn takes_url(&self, _media: &Media) -> bool {
+    fn takes_url(&self, _media: &Media, _quirks: &[String]) -> bool {
         // Only files in S3, which are no web addresses.
         false
     }

@@ -93,7 +93,7 @@ impl Upstream for Cohere {
         request::encode(request, target)
     }
 
-    fn takes_url(&self, media: &Media) -> bool {
+    fn takes_url(&self, media: &Media, _quirks: &[String]) -> bool {
         media.class == MediaClass::Image
     }
 

@@ -7,14 +7,27 @@ use bytes::{Bytes, BytesMut};
 use super::Gemini;
 use crate::{
     dialects::{
-        Target, Upstream,
+        Inspection, Target, Upstream,
         counting::{CountForm, number, only},
     },
-    json::{self, Members},
+    json::{self, Member, Members, Splice},
+    model::Str,
 };
 
 /// The member that holds a whole request, in both of the spellings that the vendor reads.
 const WRAPPERS: &[&[u8]] = &[b"generateContentRequest", b"generate_content_request"];
+
+/// What Vertex takes beside the contents, in both spellings. It has no wrapper.
+const VERTEX_MEMBERS: &[&str] =
+    &["contents", "systemInstruction", "system_instruction", "tools", "generationConfig", "generation_config"];
+
+fn is_wrapper(body: &[u8], member: &Member) -> bool {
+    WRAPPERS.contains(&body.get(member.name.clone()).unwrap_or_default())
+}
+
+fn for_vertex(body: &Bytes) -> Bytes {
+    only(body, |name| VERTEX_MEMBERS.contains(&name)).freeze()
+}
 
 /// The counting form of `generateContent`.
 #[derive(Clone, Copy, Debug)]
@@ -30,17 +43,13 @@ impl CountForm for CountTokens {
     }
 
     fn widen(&self, body: &Bytes) -> Bytes {
-        let wrapped = Members::new(body)
-            .flatten()
-            .find(|member| WRAPPERS.contains(&body.get(member.name.clone()).unwrap_or_default()));
+        let wrapped = Members::new(body).flatten().find(|member| is_wrapper(body, member));
         wrapped.map_or_else(|| body.clone(), |member| body.slice(member.value))
     }
 
     fn narrow(&self, body: Bytes, target: &Target<'_>) -> Bytes {
-        // Vertex has no wrapper and takes these members beside the contents.
         if target.has_quirk("vertex") {
-            let members = ["contents", "systemInstruction", "tools", "generationConfig"];
-            return only(&body, |name| members.contains(&name)).freeze();
+            return for_vertex(&body);
         }
         let mut out = BytesMut::with_capacity(body.len() + 96);
         out.extend_from_slice(b"{\"generateContentRequest\":{\"model\":");
@@ -52,6 +61,20 @@ impl CountForm for CountTokens {
         out.extend_from_slice(rest);
         out.extend_from_slice(b"}");
         out.freeze()
+    }
+
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        _headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        let wrapped = Members::new(body).flatten().any(|member| is_wrapper(body, &member));
+        if wrapped && target.has_quirk("vertex") {
+            return vec![Splice { at: 0..body.len(), with: for_vertex(&self.widen(body)) }];
+        }
+        Gemini.splices(inspection, target)
     }
 
     fn read(&self, body: &[u8]) -> Option<u64> {

@@ -36,8 +36,10 @@ use crate::{
 };
 
 /// In what upstreams deviate from the Developer API.
-const QUIRKS: &[Quirk] =
-    &[Quirk { name: "vertex", what: "the upstream is Vertex AI, which takes labels and web addresses of files" }];
+const QUIRKS: &[Quirk] = &[Quirk {
+    name: "vertex",
+    what: "the host is Vertex AI, which takes labels and web addresses of files, and counts contents without a wrapper",
+}];
 
 /// The dialect.
 #[derive(Clone, Copy, Debug)]
@@ -96,13 +98,10 @@ impl Upstream for Gemini {
         request::encode(request, target)
     }
 
-    fn takes_url(&self, media: &Media) -> bool {
-        // Google knows its own files and films by their addresses, and fetches nothing else.
-        matches!(&media.source, MediaSource::Url(url) if parts::is_google_only(url))
-    }
-
-    fn takes_url_with(&self, media: &Media, quirks: &[String]) -> bool {
-        quirks.iter().any(|quirk| quirk == "vertex") || self.takes_url(media)
+    fn takes_url(&self, media: &Media, quirks: &[String]) -> bool {
+        // Google knows its own files and films by their addresses. Nothing else is fetched but by Vertex AI.
+        quirks.iter().any(|quirk| quirk == "vertex")
+            || matches!(&media.source, MediaSource::Url(url) if parts::is_google_only(url))
     }
 
     fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {

@@ -36,6 +36,10 @@ use crate::{
 /// The names of both endpoints' dialects: what one keeps in `extra`, the other may send.
 const FAMILY: [&str; 2] = ["ollama", "ollama_generate"];
 
+/// In what servers deviate from the vendor's.
+const QUIRKS: &[Quirk] =
+    &[Quirk { name: "no_think", what: "`think` is left out: the server's models do not think, and refuse it" }];
+
 /// What keeps an idle stream alive: a blank before the next line's object, which every JSON parser passes over. An
 /// empty line would not do: the vendor's Python client parses it.
 const KEEPALIVE: &[u8] = b" ";
@@ -54,10 +58,6 @@ enum Endpoint {
     Chat,
     Generate,
 }
-
-/// In what servers deviate from the common form.
-const QUIRKS: &[Quirk] =
-    &[Quirk { name: "no_think", what: "`think` is not sent: the server's models refuse the member" }];
 
 /// Implements both traits for an endpoint's type. The endpoints differ in what [`Endpoint`] says, and in names.
 macro_rules! speak {
@@ -117,7 +117,7 @@ macro_rules! speak {
                 request::encode(request, target, $endpoint)
             }
 
-            fn takes_url(&self, _media: &Media) -> bool {
+            fn takes_url(&self, _media: &Media, _quirks: &[String]) -> bool {
                 false
             }
 

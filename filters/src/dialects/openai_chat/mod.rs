@@ -2,7 +2,7 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>. Where the vendors differ, the decoders accept what
 //! any of them sends, and the encoder writes what all of them take; what an upstream wants otherwise is a named quirk
-//! (the table stands in `quirks`).
+//! (the table stands in `quirks.rs`).
 //!
 //! Wire facts: `POST /v1/chat/completions`, the model in the body; streams are server-sent events without names, ended
 //! by `data: [DONE]`; SSE comments keep a stream alive with every client.
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     json::Splice,
-    model::{ErrorInfo, Field, Media, MediaClass, Request, Response},
+    model::{ErrorInfo, Field, Media, MediaClass, Request, Response, Str},
     openai::{error, inspect, profile, tap::StreamTap, usage},
 };
 
@@ -86,11 +86,21 @@ impl Upstream for OpenAiChat {
         inspect::splices(inspection, target)
     }
 
+    fn edits(
+        &self,
+        body: &Bytes,
+        inspection: &Inspection,
+        target: &Target<'_>,
+        _headers: &mut Vec<(&'static str, Str)>,
+    ) -> Vec<Splice> {
+        quirks::edits(body, inspection, target)
+    }
+
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
         request::encode(request, target)
     }
 
-    fn takes_url(&self, media: &Media) -> bool {
+    fn takes_url(&self, media: &Media, _quirks: &[String]) -> bool {
         media.class == MediaClass::Image
     }
 

@@ -4,6 +4,7 @@ mod corpus;
 mod facts;
 mod hot_path;
 mod properties;
+mod quirks;
 mod requests;
 mod streams;
 mod tap;

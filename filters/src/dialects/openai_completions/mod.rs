@@ -91,7 +91,7 @@ impl Upstream for OpenAiCompletions {
         request::encode(request, target)
     }
 
-    fn takes_url(&self, _media: &Media) -> bool {
+    fn takes_url(&self, _media: &Media, _quirks: &[String]) -> bool {
         false
     }
 

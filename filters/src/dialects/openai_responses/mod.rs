@@ -107,7 +107,7 @@ impl Upstream for OpenAiResponses {
         request::encode(request, target)
     }
 
-    fn takes_url(&self, media: &Media) -> bool {
+    fn takes_url(&self, media: &Media, _quirks: &[String]) -> bool {
         matches!(media.class, MediaClass::Image | MediaClass::Document)
     }
 

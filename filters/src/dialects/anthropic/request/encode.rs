@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::{
-    super::wire::Writer,
+    super::{host, wire::Writer},
     conversation::{self, Message, Piece},
     parts, tools,
 };
@@ -141,22 +141,24 @@ pub(in super::super) fn encode(request: &Request, target: &Target<'_>) -> Result
     let plan = Plan::new(request, &profile, obstacles, &mut cx.losses);
     let mut out = BytesMut::with_capacity(4096);
     let mut body = Writer::object(&mut out);
-    body.str("model", target.model);
+    let host = host::of(target);
+    match host {
+        Some(host) => host.write_head(&mut body),
+        None => body.str("model", target.model),
+    }
     push_options(&mut body, &plan, &mut cx);
     tools::push(&mut body, &mut cx)?;
     push_system(&mut body, &mut cx);
     cx.breakpoints.enter_messages();
     // Last, because one of the hosts caches by the order of members.
     parts::push_messages(&mut body, &messages, &mut cx)?;
+    let headers = match host {
+        Some(host) => host.write_betas(&cx.betas, &mut body),
+        None if cx.betas.is_empty() => Vec::new(),
+        None => vec![("anthropic-beta", Str::from(cx.betas.join(",")))],
+    };
     body.end();
-    let betas = cx.betas.join(",");
-    Ok(Encoded {
-        body: out.freeze(),
-        losses: cx.losses,
-        headers: if betas.is_empty() { Vec::new() } else { vec![("anthropic-beta", Str::from(betas))] },
-        renamed_tools: cx.renamed,
-        json_tool: cx.json_tool,
-    })
+    Ok(Encoded { body: out.freeze(), losses: cx.losses, headers, renamed_tools: cx.renamed, json_tool: cx.json_tool })
 }
 
 /// Refuses what a client would miss.
@@ -203,7 +205,7 @@ fn note_drops(request: &Request, losses: &mut Losses) {
 fn push_options(body: &mut Writer<'_>, plan: &Plan, cx: &mut Cx<'_>) {
     let request = cx.request;
     body.u64("max_tokens", plan.max_tokens);
-    if request.stream.is_some() {
+    if request.stream.is_some() && host::of(cx.target).is_none_or(host::Host::writes_stream) {
         body.bool("stream", true);
     }
     let drawn = plan.sampling(request, &cx.profile, &mut cx.losses);
@@ -292,6 +294,10 @@ fn own_extra(request: &Request) -> impl Iterator<Item = &(Str, RawJson)> {
 fn push_extra(body: &mut Writer<'_>, cx: &mut Cx<'_>) {
     for (name, raw) in own_extra(cx.request).filter(|(name, _)| *name != "output_config") {
         if let Some((_, beta)) = BETA_MEMBERS.iter().find(|(member, _)| *name == **member) {
+            if host::of(cx.target).is_some_and(|host| !host.knows(beta)) {
+                cx.losses.drop(Field::Extra);
+                continue;
+            }
             cx.beta(beta);
         }
         body.raw(name, raw.as_str());

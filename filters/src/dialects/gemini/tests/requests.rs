@@ -372,8 +372,8 @@ fn only_addresses_that_google_reads_are_left_to_google() {
         ("https://generativelanguage.googleapis.com/v1beta/files/abc", true),
     ] {
         let media = at(url);
-        assert_eq!(Gemini.takes_url(&media), own, "{url}");
-        assert!(Gemini.takes_url_with(&media, &vertex), "Vertex reads {url}");
+        assert_eq!(Gemini.takes_url(&media, &[]), own, "{url}");
+        assert!(Gemini.takes_url(&media, &vertex), "Vertex reads {url}");
         let sent = encode_for("gemini-3-flash", &[], &request(vec![turn(Role::User, vec![PartContent::Media(media)])]));
         assert_eq!(sent.is_ok(), own, "the encoder agrees on {url}");
     }

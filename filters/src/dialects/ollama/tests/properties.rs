@@ -231,6 +231,11 @@ proptest! {
             parts: message.pieces.iter().filter_map(|piece| piece.part().cloned()).collect(),
             name: None,
         }).collect();
+        // Where among the words a picture stood is lost.
+        let shows_first = joined.iter().any(|turn| {
+            turn.parts.iter().skip_while(|part| !matches!(part.content, PartContent::Media(_))).any(|part| part.as_text().is_some())
+        });
+        prop_assert_eq!(told(Field::Image), shows_first);
         prop_assert_eq!(meaning(&again.turns), meaning(&joined));
         prop_assert_eq!((&again.tools, &again.sampling, &again.output), (&request.tools, &request.sampling, &request.output));
     }

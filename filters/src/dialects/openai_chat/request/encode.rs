@@ -1,4 +1,4 @@
-//! A request for an upstream. What it may want otherwise stands in [`super::super::quirks`].
+//! A request for an upstream. What it may want otherwise stands in `quirks.rs`.
 
 use bytes::BytesMut;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dialects::{Encoded, Target},
-    model::{Effort, ErrorInfo, Field, Losses, ReasoningMode, Request, Str},
+    model::{Effort, ErrorInfo, Field, Losses, Part, ReasoningMode, Request, Str},
 };
 
 /// The most stop sequences that the wire takes.
@@ -83,7 +83,13 @@ impl Encoder<'_> {
             self.losses.approx(Field::Prefill);
         }
         let mut list = body.list("messages");
-        self.instructions(&request.system, &mut list)?;
+        match self.format_in_words() {
+            None => self.instructions(&request.system, &mut list)?,
+            Some(words) => {
+                let system: Vec<Part> = request.system.iter().cloned().chain([Part::text(words)]).collect();
+                self.instructions(&system, &mut list)?;
+            }
+        }
         self.messages(&messages, &mut list)?;
         list.end();
         Ok(())
@@ -105,9 +111,11 @@ impl Encoder<'_> {
             ("frequency_penalty", sampling.frequency_penalty, Field::FrequencyPenalty, 0.0),
             ("presence_penalty", sampling.presence_penalty, Field::PresencePenalty, 0.0),
         ];
+        let penalties = self.profile.penalties && !self.target.has_quirk("no_penalties");
         for (name, value, field, neutral) in numbers {
+            let taken = samples && (penalties || matches!(field, Field::Temperature | Field::TopP));
             match value {
-                Some(value) if samples => body.f64(name, value),
+                Some(value) if taken => body.f64(name, value),
                 Some(value) if (value - neutral).abs() > f64::EPSILON => self.losses.drop(field),
                 _ => {}
             }
@@ -120,16 +128,17 @@ impl Encoder<'_> {
             }
         }
         if let Some(seed) = sampling.seed {
-            body.raw("seed", &seed.to_string());
+            let name = if self.target.has_quirk("random_seed") { "random_seed" } else { "seed" };
+            body.raw(name, &seed.to_string());
         }
         if let Some(bias) = &sampling.logit_bias {
-            if !samples {
+            if !samples || self.target.has_quirk("no_logit_bias") {
                 return Err(unsupported("logit_bias"));
             }
             body.raw("logit_bias", bias.as_str());
         }
         if sampling.logprobs {
-            if !samples {
+            if !samples || self.target.has_quirk("no_logprobs") {
                 return Err(unsupported("logprobs"));
             }
             body.bool("logprobs", true);
@@ -137,8 +146,13 @@ impl Encoder<'_> {
                 body.u64("top_logprobs", top.into());
             }
         }
-        if let Some(count) = self.request.candidates {
-            body.u64("n", count.into());
+        match self.request.candidates {
+            Some(count) if !self.target.has_quirk("no_candidates") => body.u64("n", count.into()),
+            Some(2..) => {
+                let message = "this upstream gives one answer per request; send several requests";
+                return Err(ErrorInfo::invalid("n", message).with_code("unsupported_parameter"));
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -149,7 +163,8 @@ impl Encoder<'_> {
             if limit == 0 {
                 return Err(ErrorInfo::invalid("max_tokens", "the limit of output tokens must be at least 1"));
             }
-            let modern = self.profile.reasoning && !self.target.has_quirk("max_tokens_legacy");
+            let modern = self.target.has_quirk("max_completion_tokens")
+                || (self.profile.reasoning && !self.target.has_quirk("max_tokens_legacy"));
             body.u64(if modern { "max_completion_tokens" } else { "max_tokens" }, limit);
         }
         match limits.stop.len() {
@@ -176,13 +191,15 @@ impl Encoder<'_> {
                 Effort::from_budget(tokens)
             }
         };
-        if self.profile.never_thinks || self.target.has_quirk("no_reasoning_effort") {
+        let unknown = self.profile.efforts.is_none() && self.target.has_quirk("effort_of_known_models");
+        if self.profile.never_thinks || unknown || self.target.has_quirk("no_reasoning_effort") {
             if asked != Effort::None {
                 self.losses.drop(Field::Reasoning);
             }
             return;
         }
         let effort = match self.profile.efforts {
+            Some(_) if self.profile.on_or_off && asked != Effort::None => Effort::High,
             Some((least, most)) => asked.clamp(least, most),
             None if self.native => asked,
             // Not to think is what an unknown model does when it is not asked to.
@@ -204,21 +221,22 @@ impl Encoder<'_> {
                 body.str("user", user);
             }
         }
+        let platform = self.native && !self.target.has_quirk("no_platform_members");
         if let Some(metadata) = &request.identity.metadata {
-            if self.native {
+            if platform {
                 body.raw("metadata", metadata.as_str());
             } else {
                 self.losses.drop(Field::Metadata);
             }
         }
         if let Some(store) = request.state.store {
-            if self.native {
+            if platform {
                 body.bool("store", store);
             } else if store {
                 self.losses.drop(Field::Store);
             }
         }
-        if self.native {
+        if platform {
             body.maybe_str("prompt_cache_key", request.state.cache_key.as_deref());
         } else if request.state.cache_key.is_some() {
             self.losses.drop(Field::CacheKey);
@@ -232,6 +250,9 @@ impl Encoder<'_> {
     fn tier(&mut self, body: &mut Writer<'_>) {
         let Some(tier) = self.request.tier.as_deref() else { return };
         let own = match tier {
+            // What the upstream does anyway is not lost.
+            "auto" | "default" | "standard" if self.target.has_quirk("no_platform_members") => return,
+            _ if self.target.has_quirk("no_platform_members") => None,
             _ if self.native => Some(tier),
             "auto" | "default" | "flex" | "priority" => Some(tier),
             "standard" | "standard_only" => Some("default"),

@@ -129,6 +129,10 @@ impl Encoder<'_> {
             ToolChoice::Unset => {}
             ToolChoice::Auto => body.str("tool_choice", "auto"),
             ToolChoice::None => body.str("tool_choice", "none"),
+            ToolChoice::Required if self.target.has_quirk("no_required_tool") => {
+                self.losses.approx(Field::ToolChoice);
+                body.str("tool_choice", "auto");
+            }
             ToolChoice::Required => body.str("tool_choice", "required"),
             ToolChoice::Named(name) => {
                 let mut choice = body.nested("tool_choice");
@@ -184,10 +188,31 @@ impl Encoder<'_> {
         Str::from(hex(hash.iter().take(5)).get(..9).unwrap_or_default())
     }
 
+    /// What is said of the answer's form to an upstream that takes no schema. Such ones want the word JSON in the prompt
+    /// even where any object will do.
+    pub(super) fn format_in_words(&self) -> Option<String> {
+        if !self.target.has_quirk("json_object_only") {
+            return None;
+        }
+        match &self.request.output.format {
+            OutputFormat::Text => None,
+            OutputFormat::JsonObject => Some("Respond only with a JSON object.".to_owned()),
+            OutputFormat::JsonSchema { schema, .. } => {
+                Some(format!("Respond only with a JSON object that fits this JSON Schema: {}", schema.as_str()))
+            }
+        }
+    }
+
     pub(super) fn format(&mut self, body: &mut Writer<'_>) -> Result<(), ErrorInfo> {
         let output = &self.request.output;
         match &output.format {
             OutputFormat::Text => {}
+            OutputFormat::JsonSchema { .. } if self.target.has_quirk("json_object_only") => {
+                self.losses.approx(Field::ResponseSchema);
+                let mut format = body.nested("response_format");
+                format.str("type", "json_object");
+                format.end();
+            }
             OutputFormat::JsonObject => {
                 let mut format = body.nested("response_format");
                 format.str("type", "json_object");
@@ -220,7 +245,11 @@ impl Encoder<'_> {
             }
             list.end();
         }
-        body.maybe_str("verbosity", output.verbosity.as_deref());
+        if output.verbosity.is_some() && self.target.has_quirk("no_platform_members") {
+            self.losses.drop(Field::Verbosity);
+        } else {
+            body.maybe_str("verbosity", output.verbosity.as_deref());
+        }
         Ok(())
     }
 }

@@ -67,10 +67,20 @@ impl Encoder<'_> {
         }
         let mut message = Writer::object(list.element());
         message.str("role", "user");
-        message.maybe_str("name", name.map(tool_name).as_deref());
+        self.name(name, &mut message);
         self.content(&parts, &mut message)?;
         message.end();
         Ok(())
+    }
+
+    /// Writes the name of a person, or of one of several assistants.
+    fn name(&mut self, name: Option<&Str>, message: &mut Writer<'_>) {
+        let Some(name) = name else { return };
+        if self.target.has_quirk("no_name") {
+            self.losses.drop(Field::Name);
+        } else {
+            message.str("name", &tool_name(name));
+        }
     }
 
     /// Writes `content`: a string where one text is all there is, else a list of parts.
@@ -159,7 +169,7 @@ impl Encoder<'_> {
         }
         let mut message = Writer::object(list.element());
         message.str("role", "assistant");
-        message.maybe_str("name", turn.name.as_ref().map(tool_name).as_deref());
+        self.name(turn.name.as_ref(), &mut message);
         self.thinking(turn, &mut message);
         match &said.texts[..] {
             [] => message.raw("content", if said.calls.is_empty() { "\"\"" } else { "null" }),
