@@ -64,7 +64,7 @@ describe('ai-sdk providers', { concurrency: 4 }, () => {
     });
   }
 
-  for (const face of [...DIALECTS, 'completions']) {
+  for (const face of [...DIALECTS, 'openai-completions']) {
     test(`legacy completions: openai at sim-${face}`, async () => {
       const model = openai.completion(`sim-${face}/echo`);
       const whole = await generateText({ model, prompt, maxRetries: 0 });

@@ -5,13 +5,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AiSdkUiClient } from './ai-sdk-ui.mjs';
-import { CASES, DIALECTS, KEY, product, schemaErrors, URL_OF_GATEWAY } from './cases.mjs';
+import { CASES, FACES, KEY, product, schemaErrors, URL_OF_GATEWAY } from './cases.mjs';
 
 const PATIENCE_MS = 4000;
 const sdk = new AiSdkUiClient();
 
 describe('ai-sdk-ui answers', { concurrency: 4 }, () => {
-  for (const [entry, face] of product(CASES.answers, DIALECTS)) {
+  for (const [entry, face] of product(CASES.answers, FACES)) {
     if (entry.clients) continue;
     test(`${entry.name}: ai-sdk-ui at sim-${face}`, async () => {
       const tools = entry.ask.tools && Object.fromEntries(entry.ask.tools.map((name) => [name, CASES.tools[name]]));
@@ -50,14 +50,15 @@ function check(answer, expect, ask) {
 }
 
 describe('ai-sdk-ui errors', { concurrency: 4 }, () => {
-  for (const [entry, face] of product(CASES.errors, DIALECTS)) {
-    if ((entry.absolute || entry.key) && face !== DIALECTS[0]) continue;
+  for (const [entry, face] of product(CASES.errors, FACES)) {
+    if ((entry.absolute || entry.key) && face !== FACES[0]) continue;
     test(`${entry.name}: ai-sdk-ui at sim-${face}`, async () => {
       const client = new AiSdkUiClient(URL_OF_GATEWAY, entry.key ?? KEY);
       const model = entry.absolute ? entry.model : `sim-${face}/${entry.model}`;
       const body = entry.body && { messages: [5] };
       await assert.rejects(entry.body ? raw(model, body) : client.stream({ model, turns: [['user', 'Hello.']] }), (error) => {
-        // The transport shows the body of an error as its message.
+        // The transport shows the body of an error as its message. Before a body is read, nobody knows whose it is.
+        if (entry.key) return JSON.parse(error.message).error.length > 10;
         const { message, type, code } = JSON.parse(error.message).error;
         assert.ok(message.length > 10 && type, 'a message says what to do');
         if (entry.code) assert.equal(code, entry.code);
@@ -74,7 +75,7 @@ describe('ai-sdk-ui errors', { concurrency: 4 }, () => {
   }
 });
 
-for (const [entry, face] of product(CASES.broken, DIALECTS)) {
+for (const [entry, face] of product(CASES.broken, FACES)) {
   test(`${entry.name} raises: ai-sdk-ui at sim-${face}`, async () => {
     const ask = { model: `sim-${face}/${entry.model}`, turns: [['user', 'one two three four five six']] };
     const seen = [];
@@ -92,7 +93,7 @@ async function inFlight() {
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
-for (const face of DIALECTS) {
+for (const face of FACES) {
   test(`stopping cancels the upstream: ai-sdk-ui at sim-${face}`, async () => {
     const controller = new AbortController();
     const ask = { model: `sim-${face}/chunks=200+pace=50`, turns: [['user', 'Slowly.']] };

@@ -8,7 +8,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CASES, DIALECTS, KEY, product, URL_OF_GATEWAY } from './cases.mjs';
+import { CASES, FACES, KEY, product, URL_OF_GATEWAY } from './cases.mjs';
 
 async function post(body, headers = {}) {
   const response = await fetch(`${URL_OF_GATEWAY}/sampling`, {
@@ -28,7 +28,7 @@ const PEER = { 'mcp-protocol-version': '2025-11-25' };
 const weather = CASES.tools.weather;
 const tools = [{ name: 'weather', description: weather.description, inputSchema: weather.schema }];
 
-for (const [face, headers] of product(DIALECTS, [{}, PEER])) {
+for (const [face, headers] of product(FACES, [{}, PEER])) {
   const who = headers === PEER ? 'a peer' : 'no peer';
   test(`sampling at sim-${face} by ${who}`, async () => {
     const [status, body] = await post(params(`sim-${face}/echo`), headers);
@@ -52,7 +52,7 @@ for (const [face, headers] of product(DIALECTS, [{}, PEER])) {
   });
 }
 
-for (const face of DIALECTS) {
+for (const face of FACES) {
   test(`JSON-RPC at sim-${face}`, async () => {
     const request = (id, model) => ({ jsonrpc: '2.0', id, method: 'sampling/createMessage', params: params(model) });
     const [status, body] = await post(request('a', `sim-${face}/echo`));

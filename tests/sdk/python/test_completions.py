@@ -8,7 +8,7 @@ import pytest
 from conftest import DIALECTS, DIRECT, KEY
 from replay import CORPUS, recorded
 
-FACES = [*DIALECTS, "completions"]
+FACES = [*DIALECTS, "openai-completions"]
 RECORDED = ["oll-asequential-chain-0", "oll-completion-streaming-with-events-with-content-2"]
 pytestmark = pytest.mark.skipif(DIRECT, reason="only the scripted upstream is there (LOCKGATE_DIRECT)")
 
