@@ -35,6 +35,15 @@ fn body(dialect: &dyn Dialect, size: usize) -> Bytes {
         "gemini" => format!(
             r#"{{"systemInstruction":{{"parts":[{{"text":"You are terse."}}]}},"contents":[{{"role":"user","parts":[{{"text":"{text}"}}]}},{{"role":"model","parts":[{{"text":"{text}"}}]}},{{"role":"user","parts":[{{"text":"{text}"}}]}}],"tools":[{{"functionDeclarations":[{{"name":"weather","description":"the weather of a city","parametersJsonSchema":{schema}}}]}}],"generationConfig":{{"maxOutputTokens":1024,"temperature":0.5}}}}"#
         ),
+        "cohere" => format!(
+            r#"{{"model":"m-1","max_tokens":1024,"messages":[{{"role":"system","content":"You are terse."}},{{"role":"user","content":"{text}"}},{{"role":"assistant","content":"{text}"}},{{"role":"user","content":[{{"type":"text","text":"{text}"}}]}}],"tools":[{{"type":"function","function":{{"name":"weather","description":"the weather of a city","parameters":{schema}}}}}],"temperature":0.5}}"#
+        ),
+        "ollama" => format!(
+            r#"{{"model":"m-1","options":{{"num_predict":1024,"temperature":0.5}},"messages":[{{"role":"system","content":"You are terse."}},{{"role":"user","content":"{text}"}},{{"role":"assistant","content":"{text}"}},{{"role":"user","content":"{text}"}}],"tools":[{{"type":"function","function":{{"name":"weather","description":"the weather of a city","parameters":{schema}}}}}]}}"#
+        ),
+        "ollama_generate" => {
+            format!(r#"{{"model":"m-1","options":{{"num_predict":1024}},"system":"You are terse.","prompt":"{text}"}}"#)
+        }
         _ => format!(
             r#"{{"model":"m-1","max_completion_tokens":1024,"messages":[{{"role":"system","content":"You are terse."}},{{"role":"user","content":"{text}"}},{{"role":"assistant","content":"{text}"}},{{"role":"user","content":[{{"type":"text","text":"{text}"}}]}}],"tools":[{{"type":"function","function":{{"name":"weather","description":"the weather of a city","parameters":{schema}}}}}],"temperature":0.5}}"#
         ),
@@ -58,6 +67,10 @@ fn requests(criterion: &mut Criterion, size_name: &str, size: usize) {
         assert!(count <= MOST_ALLOCATIONS, "decoding {} takes {count} allocations", from.name());
         let request = from.decode_request(&HEAD, &body).expect("the request is good");
         for to in upstreams() {
+            // One that generates from a prompt takes no conversation.
+            if to.encode_request(&request, &target).is_err() {
+                continue;
+            }
             let name = format!("{size_name}/encode/{} to {}", from.name(), to.name());
             let count = bench(criterion, &name, || {
                 black_box(to.encode_request(&request, &target).expect("the request can be carried"));

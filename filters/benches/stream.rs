@@ -31,7 +31,7 @@ impl Voice {
     }
 }
 
-fn voices() -> [Voice; 3] {
+fn voices() -> [Voice; 5] {
     let dialect =
         |name: &str| find(name, "llm/v1/chat").and_then(Dialect::upstream).expect("the table has the dialect");
     [
@@ -68,6 +68,27 @@ fn voices() -> [Voice; 3] {
                  \"tokenCount\": 8}]},\"modelVersion\": \"gemini-3-flash\",\"responseId\": \"abc\"}\r\n\r\n",
             ),
         },
+        Voice {
+            dialect: dialect("cohere"),
+            opening: "event: message-start\ndata: {\"id\":\"dd27c8d3\",\"type\":\"message-start\",\"delta\":{\"message\":{\
+                      \"role\":\"assistant\",\"content\":[],\"tool_plan\":\"\",\"tool_calls\":[],\"citations\":[]}}}\n\nevent: \
+                      content-start\ndata: {\"type\":\"content-start\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"type\"\
+                      :\"text\",\"text\":\"\"}}}}\n\n",
+            delta: (
+                "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\
+                 \"text\":\"",
+                "\"}}}}\n\n",
+            ),
+        },
+        Voice {
+            dialect: dialect("ollama"),
+            opening: "",
+            delta: (
+                "{\"model\":\"qwen3:4b\",\"created_at\":\"2026-08-04T19:59:21.358882Z\",\"message\":{\"role\":\"assistant\",\
+                 \"content\":\"",
+                "\"},\"done\":false}\n",
+            ),
+        },
     ]
 }
 
@@ -95,7 +116,7 @@ fn bench_without_allocations(criterion: &mut Criterion, name: &str, run: impl Fn
 }
 
 fn framing(criterion: &mut Criterion) {
-    for voice in voices() {
+    for voice in voices().into_iter().filter(|voice| voice.dialect.stream_form() == StreamForm::Sse) {
         let chunk = voice.delta(" gateway");
         let mut reader = SseReader::default();
         bench_without_allocations(criterion, &format!("sse/{}", voice.dialect.name()), || {

@@ -2,10 +2,12 @@
 
 import { AnthropicClient } from './anthropic.mjs';
 import { KEY, URL_OF_GATEWAY } from './cases.mjs';
+import { CohereClient } from './cohere.mjs';
 import { GeminiClient } from './gemini.mjs';
+import { OllamaClient } from './ollama.mjs';
 import { OpenAiClient } from './openai.mjs';
 
-const CLIENTS = { openai: OpenAiClient, anthropic: AnthropicClient, gemini: GeminiClient };
+const CLIENTS = { openai: OpenAiClient, anthropic: AnthropicClient, gemini: GeminiClient, cohere: CohereClient, ollama: OllamaClient };
 
 export const clientOf = (dialect, key = KEY) => new CLIENTS[dialect](URL_OF_GATEWAY, key);
-export { AnthropicClient, GeminiClient, OpenAiClient };
+export { AnthropicClient, CohereClient, GeminiClient, OllamaClient, OpenAiClient };

@@ -64,6 +64,7 @@ fn refusals_name_the_place() {
         (with(r#""response_format":{"type":"json_schema"}"#), "/response_format/type"),
         (with(r#""thinking":{"type":"hard"}"#), "/thinking/type"),
         (with(r#""temperature":"hot""#), "/temperature"),
+        (with(r#""safety_mode":07"#), "/safety_mode"),
     ] {
         let error = decode(&body).expect_err(&body);
         assert_eq!(error.param.as_deref(), Some(param), "{body}: {error}");
@@ -134,6 +135,12 @@ fn documents_of_others_are_cited_unless_they_must_not_be() {
         (body.get("citation_options"), with(Some(false))["citation_options"].clone()),
         (None, json!({"mode": "OFF"}))
     );
+    let mut alone = foreign(PLAIN);
+    let media = Media::new(MediaClass::Document, None, MediaSource::Text(Str::from_static("words")));
+    alone.turns[0].parts = vec![Part::new(PartContent::Media(media))];
+    let (body, encoded) = encode(&alone);
+    assert_eq!(body["messages"], json!([{"role": "user", "content": "words"}]), "a message is never empty");
+    assert_eq!((body.get("documents"), losses(&encoded)), (None, vec![(Field::Document, LossLevel::Approx)]));
     let refused = |media: Media| {
         let mut request = foreign(PLAIN);
         request.turns[0].parts.push(Part::new(PartContent::Media(media)));
