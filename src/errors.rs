@@ -58,8 +58,8 @@ impl RouteError {
         } else if path.contains("generateContent") || path.contains("GenerateContent") || path.starts_with("/v1beta") {
             "for Gemini, use `POST /v1beta/models/{model}:generateContent`"
         } else {
-            "chat is at `/v1/chat/completions`, `/v1/messages` and `/v1beta/models/{model}:generateContent`, a \
-             provider's own API at `/p/{provider}/...`"
+            "chat is at `/v1/chat/completions`, `/v1/messages`, `/v1beta/models/{model}:generateContent`, `/v2/chat` and \
+             `/api/chat`, a provider's own API at `/p/{provider}/...`"
         };
         Self::Unknown { path: shorten(path), hint }
     }
