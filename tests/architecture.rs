@@ -146,7 +146,8 @@ fn a_dialect_is_one_folder_and_one_line() {
 #[test]
 fn every_dialect_of_the_configuration_can_chat() {
     for name in lockgate_config::DIALECTS {
-        let found = lockgate_filters::dialects::find(name, "llm/v1/chat").and_then(|dialect| dialect.upstream());
+        let found = lockgate_filters::dialects::find(name, "llm/v1/chat")
+            .and_then(lockgate_filters::dialects::Dialect::upstream);
         assert!(found.is_some(), "configuration accepts `{name}` for providers, so the table must have it");
     }
     for name in lockgate_config::CLIENT_DIALECTS {

@@ -131,7 +131,7 @@ impl Builder<'_> {
     fn route(&self, route: &lockgate_config::Route) -> Result<Route, BuildError> {
         let name: Arc<str> = route.path.text.as_str().into();
         let timeouts = self.config.timeouts.with(&route.timeouts);
-        let dialects = self.dialects(route)?;
+        let dialects = Self::dialects(route)?;
         let common = Common { sink: self.parts.observer.clone(), keys: self.keys.clone(), route: name.clone() };
         let (lane, service) = match route.route_type.as_str() {
             "passthrough" => {
@@ -159,7 +159,7 @@ impl Builder<'_> {
     }
 
     /// The dialects of a route. A route that only lists or passes on has those of chat.
-    fn dialects(&self, route: &lockgate_config::Route) -> Result<Arc<[&'static dyn Dialect]>, BuildError> {
+    fn dialects(route: &lockgate_config::Route) -> Result<Arc<[&'static dyn Dialect]>, BuildError> {
         let conversation = lockgate_config::CONVERSATIONS.contains(&route.route_type.as_str());
         let route_type = if conversation { &route.route_type } else { "llm/v1/chat" };
         let found = route.dialects.iter().map(|dialect| {

@@ -84,7 +84,7 @@ fn the_built_in_routes_serve_every_dialect() {
         (vec!["cohere".to_owned()], vec!["ollama".to_owned()])
     );
     assert_eq!(route("/api/generate").route_type, "llm/v1/completions");
-    assert_eq!(route("/v1/models/{id}").dialects.is_empty(), true);
+    assert!(route("/v1/models/{id}").dialects.is_empty());
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
     assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");
     assert!(config.routes.iter().all(|route| route.builtin));
