@@ -17,12 +17,17 @@ use lockgate_layers::{
     translate::{AttemptError, Fault},
 };
 
-use crate::edge::head::HeadError;
+use crate::edge::{chunks::ChunkError, head::HeadError};
 
 /// The exchange took longer than it may in all.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the exchange took longer than `timeouts.total` allows: ask for less at once, or raise it")]
 pub struct TotalTimeout;
+
+/// There are as many client connections as there may be.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("too many connections: try again, or raise `limits.connections`")]
+pub struct TooManyConnections;
 
 /// No route takes the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +62,8 @@ impl RouteError {
             "for Anthropic messages, use `POST /v1/messages`"
         } else if path.contains("generateContent") || path.contains("GenerateContent") || path.starts_with("/v1beta") {
             "for Gemini, use `POST /v1beta/models/{model}:generateContent`"
+        } else if path.starts_with("/model/") {
+            "for Bedrock, use `POST /model/{model}/converse`, with the model percent-encoded"
         } else {
             "chat is at `/v1/chat/completions`, `/v1/messages`, `/v1beta/models/{model}:generateContent`, `/v2/chat` and \
              `/api/chat`, a provider's own API at `/p/{provider}/...`"
@@ -68,7 +75,7 @@ impl RouteError {
     pub fn method(method: &Method, path: &str, allowed: &[Method]) -> Self {
         Self::Method {
             path: shorten(path),
-            method: method.to_string(),
+            method: shorten(method.as_str()),
             allowed: allowed.iter().map(Method::to_string).collect(),
         }
     }
@@ -109,7 +116,8 @@ pub fn answer(error: BoxError, dialect: &'static dyn Dialect, record: &Arc<Recor
 fn render(error: BoxError, dialect: &'static dyn Dialect, record: &Arc<Record>) -> Response<Body> {
     let error = match error.downcast::<AttemptError>() {
         Ok(mut failed) => {
-            let by = if failed.fault == Fault::Request { EndedBy::Gateway } else { EndedBy::Upstream };
+            let refused = matches!(failed.fault, Fault::Request | Fault::Media);
+            let by = if refused { EndedBy::Gateway } else { EndedBy::Upstream };
             note(record, failed.info.class, by);
             let mut rsp = match failed.relay.take() {
                 Some(relay) => {
@@ -134,10 +142,37 @@ fn render(error: BoxError, dialect: &'static dyn Dialect, record: &Arc<Record>) 
     if let Some((name, value)) = extra {
         rsp.headers_mut().insert(name, value);
     }
-    if let Some(HeadError::TooManyHeaders) = error.downcast_ref() {
-        *rsp.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    if let Some(error) = error.downcast_ref::<HeadError>() {
+        record.note(|facts| facts.error = Some(head_code(*error)));
+        if head_code(*error) == HEAD_TOO_LARGE {
+            *rsp.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        }
     }
     rsp
+}
+
+const HEAD_TOO_LARGE: &str = "head_too_large";
+
+/// The code of a refused head, for clients and logs.
+fn head_code(error: HeadError) -> &'static str {
+    match error {
+        HeadError::TooManyHeaders | HeadError::TooLarge => HEAD_TOO_LARGE,
+        HeadError::TooSlow => ErrorClass::RequestTimeout.code(),
+        HeadError::Connect => ErrorClass::MethodNotAllowed.code(),
+        _ => "malformed_request",
+    }
+}
+
+fn of_head(error: HeadError) -> ErrorInfo {
+    let (class, hint) = match error {
+        HeadError::TooManyHeaders | HeadError::TooLarge => {
+            (ErrorClass::InvalidRequest, "send fewer or shorter headers")
+        }
+        HeadError::TooSlow => (ErrorClass::RequestTimeout, "send it at once"),
+        HeadError::Connect => (ErrorClass::MethodNotAllowed, "send requests to the gateway itself"),
+        _ => (ErrorClass::InvalidRequest, "send a request that follows RFC 9112"),
+    };
+    ErrorInfo::new(class, format!("{error}: {hint}")).with_code(head_code(error))
 }
 
 fn note(record: &Record, class: ErrorClass, by: EndedBy) {
@@ -202,9 +237,16 @@ fn describe(error: &BoxError) -> (ErrorInfo, Option<(HeaderName, HeaderValue)>) 
             RouteError::Unknown { .. } => (ErrorInfo::new(ErrorClass::NotFound, text()), None),
         };
     }
-    if error.is::<HeadError>() {
-        let message = format!("{error}: send a request that follows RFC 9112");
+    if let Some(error) = error.downcast_ref::<HeadError>() {
+        let allow = (*error == HeadError::Connect).then(|| (header::ALLOW, HeaderValue::from_static("GET, POST")));
+        return (of_head(*error), allow);
+    }
+    if error.is::<ChunkError>() {
+        let message = format!("{error}: send a body that follows RFC 9112");
         return (ErrorInfo::new(ErrorClass::InvalidRequest, message).with_code("malformed_request"), None);
+    }
+    if error.is::<TooManyConnections>() {
+        return (ErrorInfo { retry_after: Some(1), ..ErrorInfo::new(ErrorClass::Overloaded, text()) }, None);
     }
     if error.is::<TotalTimeout>() {
         return (ErrorInfo::new(ErrorClass::Timeout, text()), None);

@@ -15,7 +15,7 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 use crate::{
     cli::Failure,
     edge::{self, Certificates, Listening},
-    gateway::{Parts, Shared},
+    gateway::{self, Parts, Shared},
     observe::{LineFormat, LineWriter, Observer},
     sim::Sim,
     upstream::{Connector, Upstream},
@@ -97,6 +97,7 @@ async fn serve(path: Option<&Path>, config: &Config) -> Result<(), Failure> {
         upstream: Upstream::new(Connector::default()),
         observer: Arc::new(Observer::new(access.clone().map(|writer| (format, writer)))),
         sealer: sealer(),
+        memory: gateway::state_memory(),
         sim: Some(sim.address()?),
     };
     let shared = Shared::new(config, parts)?;

@@ -11,9 +11,10 @@ use lockgate_layers::{
     collect::CollectLayer,
     credential::CredentialLayer,
     failover::FailoverLayer,
+    fetch::FetchLayer,
     record::{RecordLayer, Sink},
     resolve::{Directory, ResolveLayer, RouteModel},
-    translate::{InspectLayer, TranslateLayer},
+    translate::{EstimateLayer, InspectLayer, StateMemory, TranslateLayer},
 };
 use tower::{Service, ServiceBuilder};
 
@@ -51,8 +52,12 @@ pub struct Chat {
     pub directory: Arc<dyn Directory>,
     /// What the route says about models.
     pub model: RouteModel,
+    /// Fetches media that a target does not fetch itself; `None` if nobody does.
+    pub media: Option<FetchLayer>,
     /// Seals foreign opaque state.
     pub sealer: Sealer,
+    /// Keeps state that clients have no place for.
+    pub memory: StateMemory,
     /// Connections to providers.
     pub upstream: Upstream,
 }
@@ -78,9 +83,28 @@ pub fn chat(common: Common, chat: Chat) -> RouteService {
         .layer(ResolveLayer::new(chat.directory, chat.model))
         // Outside translation: the next target may speak another dialect.
         .layer(FailoverLayer)
+        // Inside failover, for another target may fetch media itself; before translation, which writes what was fetched.
+        .option_layer(chat.media)
         // One attempt, in the target's dialect. Answers when the first meaningful event is there.
-        .layer(TranslateLayer::new(chat.sealer))
+        .layer(TranslateLayer::new(chat.sealer, chat.memory))
         // Innermost: nothing above holds a provider's key.
+        .layer(CredentialLayer)
+        .service(chat.upstream);
+    RouteService::new(service)
+}
+
+/// The stack of a route that counts tokens: that of chat, but what cannot be counted is estimated.
+pub fn count(common: Common, chat: Chat) -> RouteService {
+    let service = ServiceBuilder::new()
+        .layer(RecordLayer::new(common.sink))
+        .layer(AuthLayer::new(common.keys, common.route))
+        .layer(CollectLayer::new(chat.body_limit, chat.body_grace))
+        .layer(InspectLayer::new(chat.dialects, chat.strict, chat.total))
+        .layer(ResolveLayer::new(chat.directory, chat.model))
+        // Outside failover: the estimate comes when no target counts.
+        .layer(EstimateLayer)
+        .layer(FailoverLayer)
+        .layer(TranslateLayer::new(chat.sealer, chat.memory))
         .layer(CredentialLayer)
         .service(chat.upstream);
     RouteService::new(service)

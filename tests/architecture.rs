@@ -156,6 +156,60 @@ fn every_dialect_of_the_configuration_can_chat() {
     }
 }
 
+#[test]
+fn every_quirk_is_in_the_table_of_its_dialect() {
+    for dialect in lockgate_filters::dialects::upstreams() {
+        let folder = format!("filters/src/dialects/{}", dialect.name());
+        if !root().join(&folder).is_dir() {
+            // A second endpoint of a dialect's stands in its folder.
+            continue;
+        }
+        let asked = code_under(&folder, &[]).into_iter().flat_map(|(file, line)| asked_quirks(&file, &line));
+        let asked: BTreeSet<String> = asked.collect();
+        let table: BTreeSet<String> = dialect.quirks().iter().map(|quirk| quirk.name.to_owned()).collect();
+        assert_eq!(asked, table, "`{}` must list the quirks that it asks for, and no others", dialect.name());
+        assert_eq!(table.len(), dialect.quirks().len(), "`{}` lists a quirk twice", dialect.name());
+    }
+    for folder in ["src", "layers/src"] {
+        for (file, line) in code_under(folder, &[]) {
+            assert!(!line.contains("has_quirk("), "{file} must leave quirks to dialects: {line}");
+        }
+    }
+}
+
+/// The names that a line asks for.
+fn asked_quirks(file: &str, line: &str) -> Vec<String> {
+    let asked = line.split("has_quirk(").skip(1);
+    let names = asked.map(|rest| {
+        let literal = rest.strip_prefix('"').and_then(|rest| rest.split('"').next());
+        literal.unwrap_or_else(|| panic!("{file} must ask for a quirk by its name: {line}")).to_owned()
+    });
+    names.collect()
+}
+
+#[test]
+fn every_quirk_is_explained_to_users() {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).expect("the page must be readable");
+    for dialect in lockgate_filters::dialects::upstreams() {
+        for quirk in dialect.quirks() {
+            let row = format!("| `{}` | {} | {} |\n", quirk.name, dialect.config_name().0, quirk.what);
+            assert!(page.contains(&row), "docs/configuration.md must have the row {row}");
+        }
+    }
+}
+
+/// Fuzz targets take in their sources, without the rest of the edge.
+#[test]
+fn checks_of_the_wire_know_bytes_only() {
+    for pure in ["src/edge/head", "src/edge/chunks"] {
+        let lines = code_under("src/edge", &[]).into_iter().filter(|(file, _)| file.starts_with(pure));
+        for (file, line) in lines.filter(|(file, _)| !file.ends_with("/tests.rs")) {
+            let named = ["crate::", "pingora", "tokio", "lockgate"].iter().find(|word| line.contains(*word));
+            assert_eq!(named, None, "{file} knows bytes only: {line}");
+        }
+    }
+}
+
 // === reading ===
 
 /// Who is built with whom, by name. Dev-dependencies are not counted: tests may use what they like.

@@ -34,12 +34,22 @@ async fn check_shows_routes_and_where_they_go() {
     let yaml = "listen: 127.0.0.1:9\n\
                 providers:\n  house: {dialect: openai, base_url: \"http://10.0.0.5:8000\", auth: none}\n\
                 models:\n  fast: {targets: [house/qwen, openai/gpt-x]}\n\
+                media: {allow: [media.corp.example]}\n\
                 routes:\n  - {path: /team-a/chat, route_type: llm/v1/chat, dialect: openai, model: fast}\n";
     let (dir, file) = write(yaml);
     let output = run(&["check", &file], &[]).await;
     let table = text(&output.stdout);
     assert!(output.status.success(), "a good file must be accepted: {}", text(&output.stderr));
-    for word in ["/team-a/chat", "/v1/messages", "/v1/chat/completions", "fast", "house", "qwen", "OPENAI_API_KEY"] {
+    for word in [
+        "/team-a/chat",
+        "/v1/messages",
+        "/v1/chat/completions",
+        "fast",
+        "house",
+        "qwen",
+        "OPENAI_API_KEY",
+        "media.corp.example",
+    ] {
         assert!(table.contains(word), "the table must show `{word}`:\n{table}");
     }
     fs::remove_dir_all(dir).expect("a test can remove its folder");
@@ -69,6 +79,28 @@ async fn check_reports_every_mistake_with_its_place() {
     }
     assert!(told.contains("own.yaml"), "the file must be named:\n{told}");
     fs::remove_dir_all(dir).expect("a test can remove its folder");
+}
+
+#[tokio::test]
+async fn check_refuses_quirks_that_nobody_knows() {
+    for (quirks, dialect, said) in [
+        ("[max_token_legacy]", "openai", "unknown quirk `max_token_legacy`, did you mean `max_tokens_legacy`?"),
+        ("[top_k, vertx]", "gemini", "unknown quirk `vertx`, did you mean `vertex`?"),
+        ("[top_k, vertx]", "gemini", "unknown quirk `top_k`, expected `vertex`"),
+        ("[vertex]", "openai", "unknown quirk `vertex`, expected `cache_control`"),
+        ("[top_k]", "anthropic", "unknown quirk `top_k`, its dialects know none"),
+    ] {
+        let yaml =
+            format!("providers: {{up: {{dialect: {dialect}, base_url: \"http://127.0.0.1:1\", quirks: {quirks}}}}}\n");
+        let (_dir, file) = write(&yaml);
+        let output = run(&["check", &file], &[]).await;
+        assert!(!output.status.success(), "{quirks} of {dialect} must be refused");
+        let errors = text(&output.stderr);
+        assert!(errors.contains("provider `up`: ") && errors.contains(said), "{errors}");
+    }
+    let (_dir, file) =
+        write("providers: {up: {dialect: openai, base_url: \"http://127.0.0.1:1\", quirks: [top_k, no_user]}}\n");
+    assert!(run(&["check", &file], &[]).await.status.success(), "known quirks must be taken");
 }
 
 #[tokio::test]

@@ -215,6 +215,13 @@ async fn every_listener_serves() {
     Certificate::write(&dir);
     let gateway = Gateway::start_in(dir, Config::new().section("listeners", &listeners)).await;
     for port in [gateway.port, other] {
+        // Each listener begins by itself; the gateway is waited for on one of them.
+        crate::support::soon("the listener", async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
         let mut client = Client::open(port).await;
         let (head, framing) = client.begin(&Face::OpenAi.ask("sim/echo", "hello", false)).await;
         assert_eq!(head.status(), 200, "the listener at {port} must serve");

@@ -7,14 +7,19 @@
 mod support;
 
 mod architecture;
+mod bedrock;
 mod cli;
+mod conversations;
 mod corpus;
+mod counts;
+mod envelopes;
 mod errors;
 mod failover;
 mod hardening;
 mod lanes;
 mod lifecycle;
 mod listeners;
+mod media;
 mod observe;
 mod routes;
 mod sim;

@@ -30,7 +30,16 @@ async fn metrics_have_their_names_and_form() {
     let gateway = Gateway::start(Config::new()).await;
     gateway.ask(&Face::OpenAi.ask("sim/echo", "one two three", true)).await.expect_status(200);
     gateway.ask(&Face::Anthropic.ask("sim-openai/error=500", "hello", false)).await;
-    let text = metrics(&gateway).await;
+    // An exchange is counted when its answer is gone, which is a moment after it has come.
+    let text = crate::support::soon("the count of the failure", async {
+        loop {
+            let text = metrics(&gateway).await;
+            if text.contains("lockgate_upstream_errors_total{") {
+                return text;
+            }
+        }
+    })
+    .await;
     let names: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     for name in &names {
@@ -71,6 +80,30 @@ async fn metrics_count_requests_and_tokens() {
     );
     assert!((samples(&text, "lockgate_tokens_total", &labels) - 54.0).abs() < 0.1, "each cost 18 tokens:\n{text}");
     assert!(samples(&text, "lockgate_requests_in_flight", &labels).abs() < 1.1, "nothing is in flight:\n{text}");
+}
+
+#[tokio::test]
+async fn owners_and_labels_of_keys_are_told() {
+    let upstream = Upstream::start(|_| Face::OpenAi.script("fine", false)).await;
+    let keys = format!(
+        "[{{name: ci, key: {KEY}, path: /org/team/ci, labels: {{cost_center: \"42\", env: prod}}}}, \
+          {{name: bare, key: {KEY}-bare}}]"
+    );
+    let gateway = Gateway::start(Config::to(&upstream).section("keys", &keys)).await;
+    for (id, key) in [("owned", KEY.to_owned()), ("bare", format!("{KEY}-bare"))] {
+        let ask = Face::OpenAi.ask("up-openai/m", "hello", false).bearer(&key).header("x-request-id", id);
+        gateway.ask(&ask).await.expect_status(200);
+    }
+    let line = gateway.access_line("owned").await;
+    assert_eq!((&line["key"], &line["owner"]), (&"ci".into(), &"/org/team/ci".into()), "{line}");
+    assert_eq!(line["labels"], serde_json::json!({"cost_center": "42", "env": "prod"}), "{line}");
+    let line = gateway.access_line("bare").await;
+    assert_eq!(line["key"], "bare", "{line}");
+    assert!(line.get("owner").is_none() && line.get("labels").is_none(), "what is not there is left out: {line}");
+    let text = metrics(&gateway).await;
+    let labels = ["key=\"ci\"", "owner=\"/org/team/ci\""];
+    assert!((samples(&text, "lockgate_key_requests_total", &labels) - 1.0).abs() < 0.1, "one request:\n{text}");
+    assert!((samples(&text, "lockgate_key_tokens_total", &labels) - 18.0).abs() < 0.1, "18 tokens:\n{text}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ async fn gateway() -> Gateway {
 }
 
 /// The providers that reach the simulator: one that speaks the client's dialect, and one for each dialect.
-const PROVIDERS: &[&str] = &["sim", "sim-openai", "sim-anthropic", "sim-gemini"];
+const PROVIDERS: &[&str] = &["sim", "sim-openai", "sim-openai-responses", "sim-anthropic", "sim-gemini", "sim-bedrock"];
 
 fn cases() -> impl Iterator<Item = (Face, &'static str)> {
     Face::ALL.iter().flat_map(|face| PROVIDERS.iter().map(|provider| (*face, *provider)))
@@ -138,19 +138,22 @@ async fn endings_are_told_in_each_dialect() {
             Face::OpenAi => &body["choices"][0]["finish_reason"],
             Face::Anthropic => &body["stop_reason"],
             Face::Gemini => &body["candidates"][0]["finishReason"],
+            Face::Responses if body["status"] == "incomplete" => &body["incomplete_details"]["reason"],
+            Face::Responses => &body["status"],
         };
         reason.as_str().unwrap_or_default().to_owned()
     };
     for (face, provider) in cases() {
-        for (word, [open_ai, anthropic, gemini]) in [
-            ("echo", ["stop", "end_turn", "STOP"]),
-            ("echo+length", ["length", "max_tokens", "MAX_TOKENS"]),
-            ("echo+filter", ["content_filter", "refusal", "SAFETY"]),
+        for (word, [open_ai, anthropic, gemini, responses]) in [
+            ("echo", ["stop", "end_turn", "STOP", "completed"]),
+            ("echo+length", ["length", "max_tokens", "MAX_TOKENS", "max_output_tokens"]),
+            ("echo+filter", ["content_filter", "refusal", "SAFETY", "content_filter"]),
         ] {
             let expected = match face {
                 Face::OpenAi => open_ai,
                 Face::Anthropic => anthropic,
                 Face::Gemini => gemini,
+                Face::Responses => responses,
             };
             let answer = gateway.ask(&face.ask(&format!("{provider}/{word}"), "hello there", false)).await;
             assert_eq!(reason(face, &answer), expected, "{face:?} of {provider}/{word}: {:?}", answer.body);

@@ -101,6 +101,11 @@ async fn nearer_setting_wins() {
         .provider_text("slow", &yaml("{first_event: 20s}"))
         .model("quick-too", "{targets: [slow/m], timeouts: {first_event: 300ms}}")
         .model("quick-thrice", "{targets: [{model: slow/m, timeouts: {first_event: 300ms}}]}")
+        .section(
+            "routes",
+            "[{path: /quick, route_type: llm/v1/chat, timeouts: {first_event: 300ms}}, \
+              {path: \"/q/{provider}/{rest}\", route_type: passthrough, timeouts: {first_event: 300ms, between_events: 300ms}}]",
+        )
         .timeout("first_event", "20s");
     let gateway = Gateway::start(config).await;
     for model in ["quick/m", "quick-too", "quick-thrice"] {
@@ -108,6 +113,91 @@ async fn nearer_setting_wins() {
         gateway.ask(&Face::OpenAi.ask(model, "hello", false)).await.expect_status(504);
         assert!(start.elapsed() < SLACK, "{model}: the nearer timeout is 300 ms, it took {:?}", start.elapsed());
     }
+    let mut by_route = Face::OpenAi.ask("slow/m", "hello", false);
+    by_route.target = "/quick".to_owned();
+    for ask in [by_route, Ask::get("/q/slow/v1/files")] {
+        let start = Instant::now();
+        gateway.ask(&ask).await.expect_status(504);
+        assert!(start.elapsed() < SLACK, "{}: the route's is 300 ms, it took {:?}", ask.target, start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn total_of_a_provider_bounds_its_attempts() {
+    let upstream = Upstream::start(|_| Script::default().silence()).await;
+    let lively = Upstream::start(|_| Face::OpenAi.script("fine", false)).await;
+    let slow = format!("{{dialect: openai, base_url: \"{}\", api_key: k, timeouts: {{total: 500ms}}}}", upstream.url());
+    let config = Config::new()
+        .provider_text("slow", &slow)
+        .provider("lively", Face::OpenAi, &lively.url())
+        .model("pool", "{targets: [slow/m, lively/m]}")
+        .model("nearer", "{targets: [{model: slow/m, timeouts: {total: 1500ms}}]}")
+        .timeout("first_event", "20s");
+    let gateway = Gateway::start(config).await;
+    let start = Instant::now();
+    let answer = gateway.ask(&Face::OpenAi.ask("slow/m", "hello", false)).await.expect_status(504);
+    assert!(answer.text().contains("timeouts.total"), "the message must name the setting: {}", answer.text());
+    assert!(start.elapsed() < SLACK, "the total is 500 ms, it took {:?}", start.elapsed());
+    let answer = gateway.ask(&Face::OpenAi.ask("pool", "hello", false)).await.expect_status(200);
+    assert_eq!(answer.get("x-lockgate-attempts"), Some("2"), "the next target must be tried");
+    let start = Instant::now();
+    gateway.ask(&Face::OpenAi.ask("nearer", "hello", false)).await.expect_status(504);
+    assert!(start.elapsed() >= Duration::from_millis(1400), "the target's own total is nearer: {:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn total_of_a_provider_ends_a_lively_stream() {
+    let face = Face::OpenAi;
+    let upstream = Upstream::start(move |_| {
+        (0..100).fold(Script::sse(), |script, _| script.chunk(face.word("x")).pause(Duration::from_millis(100)))
+    })
+    .await;
+    let yaml = format!("{{dialect: openai, base_url: \"{}\", api_key: k, timeouts: {{total: 600ms}}}}", upstream.url());
+    let gateway = Gateway::start(Config::new().provider_text("up", &yaml)).await;
+    for ask in [face.ask("up/m", "hello", true), Face::Anthropic.ask("up/m", "hello", true)] {
+        let start = Instant::now();
+        let answer = gateway.ask(&ask).await.expect_status(200);
+        assert!(
+            answer.text().contains("total_timeout") || answer.text().contains("timeouts.total"),
+            "{}",
+            answer.text()
+        );
+        assert!(start.elapsed() < SLACK, "the total is 600 ms, it took {:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn total_of_a_model_bounds_all_its_attempts() {
+    let upstream = Upstream::start(|_| Script::default().silence()).await;
+    let config = Config::to(&upstream).model(
+        "pool",
+        "{targets: [up-openai/a, up-openai/b, up-openai/c], timeouts: {total: 900ms, first_event: 400ms}}",
+    );
+    let gateway = Gateway::start(config).await;
+    let start = Instant::now();
+    gateway.ask(&Face::OpenAi.ask("pool", "hello", false)).await.expect_status(504);
+    let took = start.elapsed();
+    assert!((Duration::from_millis(850)..Duration::from_millis(1150)).contains(&took), "the total is 900 ms: {took:?}");
+    assert_eq!(upstream.seen().len(), 3, "each attempt has what is left");
+}
+
+#[tokio::test]
+async fn upload_that_drips_through_is_cut_off_by_the_total() {
+    let upstream = Upstream::rude(|_| Script::default().silence()).await;
+    let config = Config::to(&upstream).timeout("total", "1s").timeout("first_event", "20s");
+    let gateway = Gateway::start(config).await;
+    let mut client = Client::open(gateway.port).await;
+    client.send(&Ask::new("POST", "/p/up-openai/v1/files").head_bytes(1 << 20)).await;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(8) && client.try_send(b"x").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(start.elapsed() < SLACK, "the total is 1 s, it took {:?}", start.elapsed());
+    let rest = client.wire.rest().await;
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "the answer, if it comes through, is 408: {rest:?}");
+    crate::support::until("the line of a 408", || gateway.access_lines().iter().any(|line| line["status"] == 408))
+        .await;
+    gateway.still_serves().await;
 }
 
 #[tokio::test]

@@ -32,27 +32,27 @@ use std::path::Path;
 
 pub use self::catalog::{CatalogEntry, catalog};
 pub use self::env::{Env, MAX_FILE_BYTES, MapEnv, ProcessEnv};
-pub use self::nearest::name_distance;
+pub use self::nearest::{expected_one_of, name_distance};
 pub use self::report::{Problem, Report};
 pub use self::secret::Secret;
 pub use self::types::{
-    Auth, Balance, BaseUrl, Config, Face, Failover, FailoverOverrides, Glob, Key, KeyMaterial, Kind, Limits, Listener,
-    Log, LogFormat, Model, ModelNames, ModelOverride, Passthrough, PathPattern, Provider, ProviderKeys, Route, Scheme,
-    Segment, Target, TimeoutOverrides, Timeouts, Tls, Trigger, join_path,
+    Auth, Balance, BaseUrl, Config, Exempt, Face, Failover, FailoverOverrides, Glob, Key, KeyMaterial, Kind, Limits,
+    Listener, Log, LogFormat, Media, Model, ModelNames, ModelOverride, Network, Passthrough, PathPattern, Provider,
+    ProviderKeys, Route, Scheme, Segment, Target, TimeoutOverrides, Timeouts, Tls, Trigger, join_path,
 };
 
 /// Names of the dialects that `dialect` may have.
-pub const DIALECTS: &[&str] = &["openai", "anthropic", "gemini", "cohere", "ollama"];
+pub const DIALECTS: &[&str] = &["openai", "anthropic", "gemini", "bedrock", "cohere", "ollama"];
 
 /// Dialects that only clients speak: a route may have one, a provider may not.
 pub const CLIENT_DIALECTS: &[&str] = &[];
 
 /// Names that `route_type` may have. Health and metrics are the gateway's own and no routes.
 pub const ROUTE_TYPES: &[&str] =
-    &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions", "llm/v1/models", "passthrough"];
+    &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions", "llm/v1/count_tokens", "llm/v1/models", "passthrough"];
 
-/// The route types that hold a conversation with a model.
-pub const CONVERSATIONS: &[&str] = &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions"];
+/// The route types whose requests hold a conversation with a model.
+pub const CONVERSATIONS: &[&str] = &["llm/v1/chat", "llm/v1/responses", "llm/v1/completions", "llm/v1/count_tokens"];
 
 /// What a configuration without a file is called in reports.
 const NO_FILE: &str = "defaults";

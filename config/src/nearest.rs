@@ -8,8 +8,8 @@ pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = 
     nearest(word, candidates).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
 }
 
-/// Returns the hint of [`did_you_mean`], or else the list of what is expected.
-pub(crate) fn expected_one_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
+/// Returns ``, did you mean `x`?``, or else ``, expected `a`, `b` or `c` `` with all candidates.
+pub fn expected_one_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let hint = did_you_mean(word, candidates.clone());
     if hint.is_empty() { format!(", expected {}", one_of(candidates)) } else { hint }
 }

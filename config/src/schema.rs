@@ -32,6 +32,7 @@ mod tests {
         "required",
         "type",
         "writeOnly",
+        "x-elsewhere",
         "x-expected",
     ];
     const FOR_READERS: &[&str] = &["$schema", "description", "pattern", "title"];
@@ -44,6 +45,7 @@ mod tests {
                 ("properties" | "$defs", Value::Object(named)) => {
                     named.values().for_each(|value| collect(value, found));
                 }
+                ("x-elsewhere", _) => {}
                 (_, Value::Array(items)) => items.iter().for_each(|item| collect(item, found)),
                 _ => collect(value, found),
             }

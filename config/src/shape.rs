@@ -1,9 +1,10 @@
 //! Compares a tree with its JSON Schema and says what does not fit, all of it, in place.
 //!
 //! The schema is the one that [`schemars`] derives from the raw types, so there is one source of truth for the loader, the
-//! editor and the documentation. Knows the keywords that these schemas use (a test sees to it), and three habits:
+//! editor and the documentation. Knows the keywords that these schemas use (a test sees to it), and these habits:
 //! - An empty value counts as a key that is not there, and under a map of names as an empty mapping.
 //! - A plain `${NAME}` may become a number or a boolean where one is expected.
+//! - A key of `x-elsewhere` is known, and told where it belongs.
 //! - Under `writeOnly` a missing variable is no mistake, and no text is shown.
 
 use std::collections::HashSet;
@@ -131,7 +132,7 @@ impl<'a> Shape<'a> {
                 continue;
             }
             match schema.get("additionalProperties") {
-                Some(Json::Bool(false)) => self.unknown_key(entry, properties, &place),
+                Some(Json::Bool(false)) => self.unknown_key(entry, schema, &place),
                 Some(names) => {
                     map.insert(entry.key.clone(), self.named(&entry.value, names, &place));
                 }
@@ -150,7 +151,13 @@ impl<'a> Shape<'a> {
         self.value(node, schema, place)
     }
 
-    fn unknown_key(&mut self, entry: &Entry, properties: Option<&Map<String, Json>>, place: &Place) {
+    fn unknown_key(&mut self, entry: &Entry, schema: &Json, place: &Place) {
+        let properties = schema.get("properties").and_then(Json::as_object);
+        let elsewhere = schema.get("x-elsewhere").and_then(|elsewhere| elsewhere.get(&entry.key)?.as_str());
+        if let Some(where_to) = elsewhere {
+            let place = Place { path: place.path.clone(), at: entry.at, secret: false };
+            return self.misfit(&place, format!("`{}` has no effect here, it {where_to}", entry.key));
+        }
         let names: Vec<&str> = properties.into_iter().flat_map(|map| map.keys().map(String::as_str)).collect();
         let place = Place { path: place.path.clone(), at: entry.at, secret: false };
         self.misfit(&place, format!("unknown key `{}`{}", entry.key, did_you_mean(&entry.key, names)));

@@ -35,6 +35,12 @@ fn body(dialect: &dyn Dialect, size: usize) -> Bytes {
         "gemini" => format!(
             r#"{{"systemInstruction":{{"parts":[{{"text":"You are terse."}}]}},"contents":[{{"role":"user","parts":[{{"text":"{text}"}}]}},{{"role":"model","parts":[{{"text":"{text}"}}]}},{{"role":"user","parts":[{{"text":"{text}"}}]}}],"tools":[{{"functionDeclarations":[{{"name":"weather","description":"the weather of a city","parametersJsonSchema":{schema}}}]}}],"generationConfig":{{"maxOutputTokens":1024,"temperature":0.5}}}}"#
         ),
+        "bedrock_converse" => format!(
+            r#"{{"system":[{{"text":"You are terse."}}],"messages":[{{"role":"user","content":[{{"text":"{text}"}}]}},{{"role":"assistant","content":[{{"text":"{text}"}}]}},{{"role":"user","content":[{{"text":"{text}"}}]}}],"toolConfig":{{"tools":[{{"toolSpec":{{"name":"weather","description":"the weather of a city","inputSchema":{{"json":{schema}}}}}}}]}},"inferenceConfig":{{"maxTokens":1024,"temperature":0.5}}}}"#
+        ),
+        "openai_responses" => format!(
+            r#"{{"model":"m-1","max_output_tokens":1024,"instructions":"You are terse.","input":[{{"role":"user","content":"{text}"}},{{"type":"message","role":"assistant","content":[{{"type":"output_text","text":"{text}","annotations":[]}}]}},{{"role":"user","content":[{{"type":"input_text","text":"{text}"}}]}}],"tools":[{{"type":"function","name":"weather","description":"the weather of a city","parameters":{schema},"strict":false}}],"temperature":0.5}}"#
+        ),
         "cohere" => format!(
             r#"{{"model":"m-1","max_tokens":1024,"messages":[{{"role":"system","content":"You are terse."}},{{"role":"user","content":"{text}"}},{{"role":"assistant","content":"{text}"}},{{"role":"user","content":[{{"type":"text","text":"{text}"}}]}}],"tools":[{{"type":"function","function":{{"name":"weather","description":"the weather of a city","parameters":{schema}}}}}],"temperature":0.5}}"#
         ),
@@ -67,8 +73,8 @@ fn requests(criterion: &mut Criterion, size_name: &str, size: usize) {
         assert!(count <= MOST_ALLOCATIONS, "decoding {} takes {count} allocations", from.name());
         let request = from.decode_request(&HEAD, &body).expect("the request is good");
         for to in upstreams() {
-            // One that generates from a prompt takes no conversation.
             if to.encode_request(&request, &target).is_err() {
+                // One that takes a single prompt cannot carry a conversation with a tool.
                 continue;
             }
             let name = format!("{size_name}/encode/{} to {}", from.name(), to.name());

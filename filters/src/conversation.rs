@@ -107,10 +107,10 @@ pub(crate) fn own_thinking<'r>(
     losses: &mut Losses,
 ) -> Vec<Piece<'r>> {
     let mut text = reasoning.text.clone();
-    let own = reasoning.opaque.iter().filter_map(|opaque| {
-        let state = opened(opaque, sealer);
-        (is_own(&state) && !state.data.is_empty()).then_some(state)
-    });
+    let own = reasoning
+        .opaque
+        .iter()
+        .filter_map(|opaque| sealer.unwrap(opaque).filter(|state| is_own(state) && !state.data.is_empty()));
     let blocks = own.map(|opaque| {
         let redacted = opaque.kind == crate::model::OpaqueKind::Redacted;
         let text = if redacted { None } else { text.take() };
@@ -122,11 +122,6 @@ pub(crate) fn own_thinking<'r>(
         losses.drop(Field::ReasoningHistory);
     }
     blocks
-}
-
-/// Opaque state out of its envelope, if it came in one.
-pub(crate) fn opened(opaque: &Opaque, sealer: &Sealer) -> Opaque {
-    sealer.open(&opaque.data).unwrap_or_else(|| opaque.clone())
 }
 
 /// Whether a part is a tool run by another provider than `family`'s.

@@ -10,12 +10,14 @@ mod keywords;
 mod openapi;
 mod read;
 mod refs;
+mod root;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Map, Value, json};
 
 pub use self::read::from_openapi;
+pub(crate) use self::root::rooted;
 use self::{
     edit::{allow_null, describe, rename, tuple_to_list},
     keywords::{CONSTRAINTS, MANY, MAPS, ONE, formats_of, keeps},

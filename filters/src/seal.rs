@@ -11,6 +11,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use hmac::{Hmac, Mac};
+use memchr::memmem;
 use sha2::Sha256;
 
 use crate::model::{Family, Opaque, OpaqueKind, Str};
@@ -23,6 +24,7 @@ const LENIENT_STANDARD: GeneralPurpose = GeneralPurpose::new(&STANDARD_ALPHABET,
 const LENIENT_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE_ALPHABET, LENIENT);
 
 const MAGIC: &[u8] = b"LG1";
+const MAGIC_BASE64: &str = "TEcx";
 const TAG_BYTES: usize = 16;
 const HEAD_BYTES: usize = MAGIC.len() + 4;
 
@@ -47,6 +49,19 @@ impl Sealer {
         Self { mac }
     }
 
+    /// The same key for one tenant alone: what it seals opens for nobody else.
+    #[must_use]
+    pub fn bound_to(&self, tenant: &str) -> Self {
+        let length = (tenant.len() as u64).to_be_bytes();
+        Self { mac: self.mac.clone().chain_update(length).chain_update(tenant) }
+    }
+
+    /// A piece of state out of its envelope, or as it is if it came without one. `None` for an envelope that this key
+    /// did not seal (another tenant's, or from before the key changed): nobody can use it.
+    pub fn unwrap(&self, opaque: &Opaque) -> Option<Opaque> {
+        if looks_sealed(&opaque.data) { self.open(&opaque.data) } else { Some(opaque.clone()) }
+    }
+
     /// The envelope of a piece of opaque state.
     pub fn seal(&self, opaque: &Opaque) -> Str {
         let id = opaque.id.as_deref().unwrap_or_default().as_bytes();
@@ -64,8 +79,7 @@ impl Sealer {
 
     /// The state in `text`, if it is an envelope that this key sealed.
     pub fn open(&self, text: &str) -> Option<Opaque> {
-        // Cheap refusal of the vendors' own signatures: the base64 of the magic is fixed.
-        if !text.starts_with("TEcx") {
+        if !looks_sealed(text) {
             return None;
         }
         let engine = if text.contains(['-', '_']) { &LENIENT_URL_SAFE } else { &LENIENT_STANDARD };
@@ -85,6 +99,20 @@ impl Sealer {
             data: text(data)?,
         })
     }
+}
+
+/// Whether a piece of state begins as all envelopes do: the base64 of the magic is fixed, and no vendor's own state
+/// begins so.
+fn looks_sealed(text: &str) -> bool {
+    text.starts_with(MAGIC_BASE64)
+}
+
+/// Whether a body of JSON may hold envelopes: one that does must not go to an upstream as it is, because no vendor
+/// takes another's state. Scans the body once, for a string that begins as envelopes do.
+pub fn may_hold_envelope(body: &[u8]) -> bool {
+    static FINDER: std::sync::LazyLock<memmem::Finder<'static>> =
+        std::sync::LazyLock::new(|| memmem::Finder::new(b"\"TEcx"));
+    FINDER.find(body).is_some()
 }
 
 const FAMILIES: [Family; 6] =
@@ -131,6 +159,23 @@ mod tests {
         let changed = sealed.replacen('c', "d", 1);
         assert!(changed == sealed || Sealer::new(b"a").open(&changed).is_none());
         assert!(Sealer::new(b"a").open("EqQBCkYIBxgCKkA").is_none());
+    }
+
+    #[test]
+    fn envelopes_are_one_tenants() {
+        let sealer = Sealer::new(b"key");
+        let sealed = sealer.bound_to("a").seal(&opaque("state".to_owned(), None));
+        assert!(sealer.bound_to("a").open(&sealed).is_some());
+        assert!(sealer.bound_to("b").open(&sealed).is_none());
+        assert!(sealer.open(&sealed).is_none());
+        // Text and tenant do not run into each other.
+        assert!(Sealer::new(b"key").bound_to("").open(&sealed).is_none());
+        let state = Opaque { data: sealed.clone(), ..opaque(String::new(), None) };
+        assert!(sealer.bound_to("b").unwrap(&state).is_none(), "another tenant's envelope is no state");
+        let own = opaque("EqQBCkYIBxgCKkA".to_owned(), None);
+        assert_eq!(sealer.unwrap(&own), Some(own), "a vendor's own state stays");
+        assert!(may_hold_envelope(format!(r#"{{"signature":"{sealed}"}}"#).as_bytes()));
+        assert!(!may_hold_envelope(br#"{"data":"AAATEcxAAA"}"#));
     }
 
     proptest! {

@@ -3,7 +3,10 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use lockgate_filters::{dialects::upstreams, json};
+use lockgate_filters::{
+    dialects::{encode_request, upstreams},
+    json,
+};
 use lockgate_fuzz::{HEAD, assert_json, pick, targets};
 
 fuzz_target!(|input: &[u8]| {
@@ -21,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(request) = dialect.decode_request(&HEAD, &body) else { return };
     for to in upstreams() {
         targets(|target| {
-            let Ok(encoded) = to.encode_request(&request, target) else { return };
+            let Ok(encoded) = encode_request(to, &request, target) else { return };
             assert_json(&encoded.body, to.name());
         });
     }

@@ -39,7 +39,7 @@ pub fn sealer() -> Sealer {
 /// Calls `run` with targets that differ in what their model and their quirks allow.
 pub fn targets(run: impl Fn(&Target<'_>)) {
     let sealer = sealer();
-    for model in ["claude-sonnet-4-5", "gemini-3-flash", "gpt-5", "o3", "unknown"] {
+    for model in ["claude-sonnet-4-5", "gemini-3-flash", "gpt-5", "o3", "amazon.nova-pro-v1:0", "unknown"] {
         run(&Target { model, quirks: &[], usage_in_stream: true, sealer: &sealer });
     }
 }

@@ -29,7 +29,7 @@ use lockgate_layers::{
     failover::{FailoverLayer, RetryOn},
     resolve::{Balance, Directory, Pool, ResolveError, ResolveLayer, RouteModel},
     target::{Credential, Endpoint, Face, Target, Timeouts},
-    translate::{InspectLayer, TranslateLayer},
+    translate::{InspectLayer, StateMemory, TranslateLayer},
 };
 use tower::{Service, ServiceBuilder, ServiceExt};
 
@@ -73,6 +73,7 @@ impl Directory for OneUpstream {
             balance: Balance::Failover,
             attempts: 1,
             retry_on: RetryOn::default(),
+            total: None,
         }))
     }
 }
@@ -101,8 +102,14 @@ fn endpoint(authority: &str) -> Result<Endpoint, BoxError> {
 async fn main() -> Result<(), BoxError> {
     let authority = std::env::var("UPSTREAM").unwrap_or_else(|_| "127.0.0.1:8000".to_owned());
     let directory = Arc::new(OneUpstream(Arc::new(endpoint(&authority)?)));
-    let identity =
-        Identity { name: "example".into(), path: None, models: Vec::new(), routes: Vec::new(), expires: None };
+    let identity = Identity {
+        name: "example".into(),
+        path: None,
+        models: Vec::new(),
+        routes: Vec::new(),
+        expires: None,
+        labels: Vec::new(),
+    };
     let keys = std::env::var("GATEWAY_KEY").ok().map(|key| (hash_key(key.as_bytes()), identity));
     let dialect = dialects::find("anthropic", "llm/v1/chat").ok_or("no such dialect")?;
     let stack = ServiceBuilder::new()
@@ -111,7 +118,7 @@ async fn main() -> Result<(), BoxError> {
         .layer(InspectLayer::new(Arc::from([dialect]), false, Duration::from_mins(15)))
         .layer(ResolveLayer::new(directory, RouteModel::default()))
         .layer(FailoverLayer)
-        .layer(TranslateLayer::new(Sealer::new(b"change me")))
+        .layer(TranslateLayer::new(Sealer::new(b"change me"), StateMemory::new(1 << 20, Duration::from_hours(1))))
         .layer(CredentialLayer)
         .service(Upstream(Client::builder(TokioExecutor::new()).build_http()));
     let handler = move |req: Request<AxumBody>| {

@@ -34,6 +34,8 @@ pub struct Identity {
     pub routes: Vec<String>,
     /// When it ends.
     pub expires: Option<SystemTime>,
+    /// What its owner wants to find in the access line, by name.
+    pub labels: Vec<(String, String)>,
 }
 
 impl Identity {
@@ -93,6 +95,12 @@ pub enum AuthError {
     /// The `Authorization` header is not of the form that is understood.
     #[error("the `Authorization` header must have the form `Bearer <key>`")]
     Malformed,
+    /// The request is signed by AWS's rules, which is no way to show a gateway key.
+    #[error(
+        "this gateway takes no AWS signatures: send a gateway key as `Authorization: Bearer <key>`; AWS SDKs do if \
+         `AWS_BEARER_TOKEN_BEDROCK` holds it"
+    )]
+    Signed,
     /// Nobody has this key.
     #[error("this gateway key is not valid: check it, or ask whoever runs this gateway for one")]
     Unknown,
@@ -113,7 +121,8 @@ pub fn key_of<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<&'a 
         let value = value.as_bytes();
         let (scheme, key) = value.split_at_checked(7).ok_or(AuthError::Malformed)?;
         if !scheme.eq_ignore_ascii_case(b"bearer ") {
-            return Err(AuthError::Malformed);
+            let signed = value.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"aws4-"));
+            return Err(if signed { AuthError::Signed } else { AuthError::Malformed });
         }
         return Ok(key.trim_ascii());
     }
@@ -172,7 +181,7 @@ impl<S> Auth<S> {
             return Err(AuthError::Route);
         }
         if let Some(record) = req.extensions().get::<Arc<Record>>() {
-            record.note(|facts| facts.key = Some(identity.name.clone()));
+            record.note(|facts| facts.key = Some(identity.clone()));
         }
         req.extensions_mut().insert(identity);
         Ok(())
@@ -211,6 +220,7 @@ mod tests {
             models: vec!["openai/*".to_owned(), "fast".to_owned()],
             routes: Vec::new(),
             expires: None,
+            labels: Vec::new(),
         };
         Keys::new([(hash_key(b"sk-alice"), identity)])
     }
@@ -230,6 +240,16 @@ mod tests {
         }
         assert_eq!(key_of(&HeaderMap::new(), Some("alt=sse&key=sk-alice")), Ok(&b"sk-alice"[..]));
         assert_eq!(key_of(&HeaderMap::new(), None), Err(AuthError::Missing));
+    }
+
+    #[test]
+    fn a_signature_of_aws_is_no_key() {
+        let mut headers = HeaderMap::new();
+        let signature = "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/bedrock/aws4_request, Signature=00";
+        headers.insert("authorization", signature.parse().expect("a header value"));
+        assert_eq!(key_of(&headers, None), Err(AuthError::Signed));
+        headers.insert("authorization", "Basic eDp5".parse().expect("a header value"));
+        assert_eq!(key_of(&headers, None), Err(AuthError::Malformed));
     }
 
     #[test]

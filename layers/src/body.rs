@@ -20,6 +20,8 @@ pub struct Body {
 enum Content {
     Empty,
     Full(Bytes),
+    /// The next piece stands last.
+    Pieces(Vec<Bytes>),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send + Sync>>),
 }
 
@@ -34,6 +36,16 @@ impl Body {
         let bytes = bytes.into();
         let content = if bytes.is_empty() { Content::Empty } else { Content::Full(bytes) };
         Self { content, guards: Vec::new() }
+    }
+
+    /// Bytes that are here, in pieces that stay apart: nothing is copied to join them.
+    pub fn pieces(mut pieces: Vec<Bytes>) -> Self {
+        pieces.retain(|piece| !piece.is_empty());
+        if pieces.len() < 2 {
+            return Self::full(pieces.pop().unwrap_or_default());
+        }
+        pieces.reverse();
+        Self { content: Content::Pieces(pieces), guards: Vec::new() }
     }
 
     /// Bytes that are coming.
@@ -53,12 +65,12 @@ impl Body {
         self
     }
 
-    /// The bytes, if all of them are here.
+    /// The bytes, if all of them are here in one piece.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Empty => Some(&[]),
             Content::Full(bytes) => Some(bytes),
-            Content::Stream(_) => None,
+            Content::Pieces(_) | Content::Stream(_) => None,
         }
     }
 }
@@ -68,6 +80,7 @@ impl std::fmt::Debug for Body {
         match &self.content {
             Content::Empty => f.write_str("Body(empty)"),
             Content::Full(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+            Content::Pieces(pieces) => write!(f, "Body({} pieces)", pieces.len()),
             Content::Stream(_) => f.write_str("Body(stream)"),
         }
     }
@@ -85,6 +98,7 @@ impl HttpBody for Body {
                 self.content = Content::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Content::Pieces(pieces) => Poll::Ready(pieces.pop().map(|piece| Ok(Frame::data(piece)))),
             Content::Stream(stream) => {
                 let frame = ready!(stream.as_mut().poll_frame(cx));
                 Poll::Ready(frame)
@@ -96,6 +110,7 @@ impl HttpBody for Body {
         match &self.content {
             Content::Empty => true,
             Content::Full(_) => false,
+            Content::Pieces(pieces) => pieces.is_empty(),
             Content::Stream(stream) => stream.is_end_stream(),
         }
     }
@@ -104,6 +119,7 @@ impl HttpBody for Body {
         match &self.content {
             Content::Empty => SizeHint::with_exact(0),
             Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Pieces(pieces) => SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum()),
             Content::Stream(stream) => stream.size_hint(),
         }
     }
@@ -116,6 +132,21 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+
+    #[tokio::test]
+    async fn pieces_come_in_their_order_and_are_counted() {
+        let piece = |text: &'static str| Bytes::from_static(text.as_bytes());
+        let mut body = Body::pieces(vec![piece("a"), piece(""), piece("bc"), piece("d")]);
+        let mut read = Vec::new();
+        for left in [4, 3, 1] {
+            assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(left), false));
+            read.push(body.frame().await.expect("there is a frame").expect("it is data").into_data().expect("data"));
+        }
+        assert_eq!(read, ["a", "bc", "d"]);
+        assert!(body.is_end_stream() && body.frame().await.is_none());
+        assert_eq!(Body::pieces(vec![piece(""), piece("x")]).as_bytes(), Some(&b"x"[..]));
+        assert!(Body::pieces(vec![piece("")]).is_end_stream());
+    }
 
     #[tokio::test]
     async fn a_guard_lives_as_long_as_its_body() {

@@ -7,8 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, header};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::{BoxError, BoxFuture, body::Body, record::Record};
@@ -110,13 +111,12 @@ pub async fn collect(
     if announced.is_some_and(|length| length > limit) {
         return Err(CollectError::TooLarge { limit });
     }
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     let mut first: Option<Bytes> = None;
     let mut joined = BytesMut::new();
     let mut size = 0;
     while !body.is_end_stream() {
-        let deadline = started + grace + Duration::from_secs(size / MIN_RATE);
-        let frame = tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| CollectError::TooSlow)?;
+        let frame = next_frame(&mut body, started + grace, size).await?;
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| CollectError::Broken)?.into_data() else { continue };
         size += data.len() as u64;
@@ -149,10 +149,30 @@ pub async fn collect(
     Ok(first.unwrap_or_else(|| joined.freeze()))
 }
 
+/// Waits for the next frame for as long as the client is fast enough, behind `size` bytes that were read. `due` is the
+/// end of its grace. A body that joins its pieces by itself counts them in the lower bound of its size.
+async fn next_frame(
+    body: &mut Body,
+    due: Instant,
+    size: u64,
+) -> Result<Option<Result<Frame<Bytes>, BoxError>>, CollectError> {
+    let mut here = size;
+    loop {
+        let deadline = due + Duration::from_secs(here / MIN_RATE);
+        if let Ok(frame) = tokio::time::timeout_at(deadline, body.frame()).await {
+            return Ok(frame);
+        }
+        let arrived = size + body.size_hint().lower();
+        if arrived / MIN_RATE <= here / MIN_RATE {
+            return Err(CollectError::TooSlow);
+        }
+        here = arrived;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::stream;
-    use http_body::Frame;
     use http_body_util::StreamBody;
 
     use super::*;
@@ -195,5 +215,50 @@ mod tests {
         });
         let read = collect(Body::stream(StreamBody::new(Box::pin(steady))), None, 1 << 20, GRACE).await;
         assert_eq!(read.map(|bytes| bytes.len()), Ok(20 << 14));
+    }
+
+    /// Takes a second for each 16 KiB, and gives them all at once.
+    struct Joined {
+        seconds: u64,
+        timer: std::pin::Pin<Box<tokio::time::Sleep>>,
+    }
+
+    impl http_body::Body for Joined {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            while self.timer.as_mut().poll(cx).is_ready() {
+                self.seconds += 1;
+                if self.seconds == 20 {
+                    return std::task::Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![0; 20 << 14])))));
+                }
+                let pause = Duration::from_secs(if self.seconds == 12 { 4 } else { 1 });
+                self.timer.as_mut().reset(Instant::now() + pause);
+            }
+            std::task::Poll::Pending
+        }
+
+        fn size_hint(&self) -> http_body::SizeHint {
+            let mut hint = http_body::SizeHint::new();
+            hint.set_lower(self.seconds << 14);
+            hint
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_comes_in_one_piece_is_timed_by_what_has_arrived() {
+        let joined = || {
+            let timer = Box::pin(tokio::time::sleep(Duration::from_secs(1)));
+            Body::stream(Joined { seconds: 0, timer })
+        };
+        let length = Some(20 << 14);
+        let read = collect(joined(), length, 1 << 20, Duration::from_secs(5)).await;
+        assert_eq!(read.map(|bytes| bytes.len()), Ok(20 << 14));
+        let read = collect(joined(), length, 1 << 20, Duration::from_secs(3)).await;
+        assert_eq!(read, Err(CollectError::TooSlow), "it paused for longer than its grace");
     }
 }

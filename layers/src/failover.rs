@@ -6,11 +6,13 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Response};
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::{
     BoxError, BoxFuture,
     body::Body,
+    fetch::takes_all,
     resolve::Pool,
     translate::{Attempt, AttemptError, Call, Fault},
 };
@@ -52,10 +54,12 @@ impl RetryOn {
             Fault::Connect => self.connect,
             Fault::Timeout => self.timeout,
             Fault::InvalidAnswer => self.invalid_answer,
-            // The next target has another key.
-            Fault::Auth => true,
+            // The next target has another key, or fetches for itself: those that do not are passed over.
+            Fault::Auth | Fault::Media => true,
             Fault::RateLimit | Fault::Server | Fault::Request => {
-                let status = error.info.upstream_status.unwrap_or(0);
+                // An error inside a success has no status of its own, but a class.
+                let own = if error.fault == Fault::Request { 0 } else { error.info.class.status() };
+                let status = error.info.upstream_status.unwrap_or(own);
                 self.statuses.iter().any(|(low, high)| (*low..=*high).contains(&status))
             }
         }
@@ -101,22 +105,30 @@ where
             let count = pool.targets.len();
             let first = pool.first();
             let most = usize::try_from(pool.attempts).unwrap_or(usize::MAX).clamp(1, count.max(1));
-            let mut last = None;
-            for attempt in 0..most {
-                let Some(target) = pool.targets.get((first + attempt) % count.max(1)) else { break };
+            let mut last: Option<AttemptError> = None;
+            let mut no_media = false;
+            let mut made = 0;
+            for place in 0..count {
+                let Some(target) = pool.targets.get((first + place) % count.max(1)) else { break };
+                let attempt = Attempt::new(call.clone(), target.clone());
+                if no_media && !takes_all(&attempt) {
+                    continue;
+                }
+                made += 1;
                 call.record.note(|facts| facts.attempts += 1);
                 let outcome = match std::future::poll_fn(|cx| attempts.poll_ready(cx)).await {
-                    Ok(()) => attempts.call(Attempt { call: call.clone(), target: target.clone() }).await,
+                    Ok(()) => attempts.call(attempt).await,
                     Err(error) => Err(error),
                 };
                 match outcome {
                     Ok(mut rsp) => {
-                        rsp.headers_mut().insert(ATTEMPTS, count_value(attempt + 1));
+                        rsp.headers_mut().insert(ATTEMPTS, count_value(made));
                         return Ok(rsp);
                     }
                     Err(error) => {
                         call.record.note(|facts| facts.failures.push((target.clone(), error.fault.as_str())));
-                        let again = attempt + 1 < most && pool.retry_on.allows(&error);
+                        let again = made < most && pool.retry_on.allows(&error) && Instant::now() < call.end;
+                        no_media |= error.fault == Fault::Media;
                         tracing::debug!(
                             request_id = %call.record.id, provider = %target.provider, model = %target.model,
                             fault = ?error.fault, again, "attempt failed"

@@ -10,6 +10,7 @@
 //!   ([`translate::InspectLayer`]), its inner half ([`translate::TranslateLayer`]) makes one attempt at one target.
 //! - [`resolve`]: from the model's name to the targets that may serve it.
 //! - [`failover`]: one target after the other, until one has given a meaningful event.
+//! - [`fetch`]: media given by URL, for targets that take only bytes.
 //! - [`credential`]: the provider's key.
 //!
 //! Every layer takes plain values, never a configuration. None of them knows the server that it runs in: the example
@@ -20,6 +21,7 @@ pub mod body;
 pub mod collect;
 pub mod credential;
 pub mod failover;
+pub mod fetch;
 pub mod record;
 pub mod resolve;
 pub mod target;

@@ -20,7 +20,7 @@ use lockgate_filters::{
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use crate::{BoxError, BoxFuture, body::Body, target::Target};
+use crate::{BoxError, BoxFuture, auth::Identity, body::Body, target::Target};
 
 /// Receives closed records. Called once per exchange, on the path of the request: it must not block.
 pub trait Sink: Send + Sync + 'static {
@@ -58,8 +58,8 @@ impl std::fmt::Debug for Record {
 /// What layers add on the way.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The gateway key that was used, by name.
-    pub key: Option<Arc<str>>,
+    /// The gateway key that was used.
+    pub key: Option<Arc<Identity>>,
     /// The client's dialect, where only the body told it.
     pub dialect: Option<&'static dyn Dialect>,
     /// The model as the client named it.
@@ -84,6 +84,8 @@ pub struct Facts {
     pub usage: Option<Usage>,
     /// What translation could not carry.
     pub losses: Losses,
+    /// Media that the gateway fetched.
+    pub media: MediaFacts,
     /// When the last attempt was sent.
     pub sent: Option<Instant>,
     /// When the upstream's head had come.
@@ -96,6 +98,17 @@ pub struct Facts {
     pub bytes_in: u64,
     /// Who ended the exchange.
     pub ended_by: Option<EndedBy>,
+}
+
+/// What came of media given by URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaFacts {
+    /// How many were fetched.
+    pub fetched: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Why one could not be had.
+    pub failed: Option<&'static str>,
 }
 
 /// Who ended an exchange.

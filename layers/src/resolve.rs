@@ -3,9 +3,12 @@
 //! What names there are is the [`Directory`]'s business. This layer applies what the route and the caller's key say
 //! about models.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use http::Response;
@@ -41,6 +44,8 @@ pub struct Pool {
     pub attempts: u32,
     /// Which failures are followed by another attempt.
     pub retry_on: RetryOn,
+    /// How long an exchange may take that asks for this model, all attempts included; `None` for the route's limit alone.
+    pub total: Option<Duration>,
 }
 
 /// How the first target of a pool is chosen.
@@ -195,9 +200,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
+    fn call(&mut self, mut call: Call) -> Self::Future {
         match self.resolve(&call) {
-            Ok(pool) => futures_util::future::Either::Left(self.inner.call(Planned { call: Arc::new(call), pool })),
+            Ok(pool) => {
+                if let Some(total) = pool.total {
+                    call.end = call.end.min(call.record.started + total);
+                }
+                futures_util::future::Either::Left(self.inner.call(Planned { call: Arc::new(call), pool }))
+            }
             Err(error) => futures_util::future::Either::Right(std::future::ready(Err(error.into()))),
         }
     }
@@ -214,6 +224,7 @@ mod tests {
             balance: Balance::RoundRobin { weights: vec![1, 2, 0], turn: AtomicU32::new(0) },
             attempts: 1,
             retry_on: RetryOn::default(),
+            total: None,
         };
         let turns: Vec<_> = (0..6).map(|_| pool.first()).collect();
         assert_eq!(turns, [0, 1, 1, 0, 1, 1]);

@@ -133,6 +133,8 @@ pub struct Timeouts {
     pub between_events: Duration,
     /// For which a streamed answer is held back to wait for its first meaningful event.
     pub commit: Duration,
+    /// For a whole attempt, its answer included; `None` if only the exchange has a limit.
+    pub total: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -142,6 +144,7 @@ impl Default for Timeouts {
             first_event: Duration::from_mins(2),
             between_events: Duration::from_mins(2),
             commit: Duration::from_secs(10),
+            total: None,
         }
     }
 }

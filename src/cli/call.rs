@@ -36,6 +36,7 @@ pub(super) fn run(path: Option<&Path>, model: &str, text: &str) -> Result<(), Fa
         let parts = gateway::Parts {
             upstream: Upstream::new(crate::upstream::Connector::default()),
             observer: Arc::new(Observer::new(None)),
+            memory: gateway::state_memory(),
             sealer: lockgate_filters::seal::Sealer::new(uuid::Uuid::new_v4().as_bytes()),
             sim: Some(sim.address()?),
         };

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use lockgate_config::{Auth, Balance, Config, Kind, Provider, Scheme};
+use lockgate_config::{Auth, Balance, Config, Kind, Media, Provider, Scheme};
 
 use super::{Failure, load};
 use crate::{gateway, observe::Observer, upstream::Upstream};
@@ -46,6 +46,7 @@ fn shared(config: &Config) -> Result<std::sync::Arc<gateway::Shared>, Failure> {
     let parts = gateway::Parts {
         upstream: Upstream::new(crate::upstream::Connector::default()),
         observer: std::sync::Arc::new(Observer::new(None)),
+        memory: gateway::state_memory(),
         sealer: lockgate_filters::seal::Sealer::new(b"check"),
         // The simulator is not running; any address stands for it.
         sim: Some(([127, 0, 0, 1], 1).into()),
@@ -64,6 +65,7 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
         1 => writeln!(out, "1 gateway key")?,
         count => writeln!(out, "{count} gateway keys")?,
     }
+    writeln!(out, "{}", media(&config.media))?;
     let providers = config.providers.iter().map(|provider| {
         let faces: Vec<_> = provider.faces.iter().map(|face| face.dialect.as_str()).collect();
         [provider.name.clone(), faces.join(", "), base(provider), credential(provider)]
@@ -95,6 +97,19 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "warning: {warning}")?;
     }
     Ok(())
+}
+
+fn media(media: &Media) -> String {
+    if !media.fetch {
+        return "media by URL: not fetched".to_owned();
+    }
+    let Media { max_bytes, timeout, max_redirects, allow, .. } = media;
+    let allow: Vec<_> = allow.iter().map(ToString::to_string).collect();
+    let from = if allow.is_empty() { String::new() } else { format!(" and {}", allow.join(", ")) };
+    format!(
+        "media by URL: fetched from public addresses{from} where a provider takes only bytes; at most {max_bytes} bytes \
+         a request, {timeout:?} and {max_redirects} redirects each"
+    )
 }
 
 fn base(provider: &Provider) -> String {

@@ -1,4 +1,4 @@
-//! The door: takes connections, tells HTTP/2 from HTTP/1, and lets only sound HTTP/1 heads in, in time.
+//! The door: takes connections, shakes hands, tells HTTP/2 from HTTP/1, and lets only sound HTTP/1 heads in, in time.
 //!
 //! Pingora gives every read of a head a time of its own, so a client that sends a byte now and then is waited for
 //! without end. The door reads the head itself, within one limit for the whole, checks it ([`super::head`]), and only
@@ -7,42 +7,41 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use pingora_core::{
     apps::{HttpServerApp, HttpServerOptions, ServerApp},
+    listeners::tls::Acceptor,
     protocols::{
         ALPN, Stream,
-        http::{ServerSession, v2::server::default_h2_options},
+        http::{ServerSession, v1::server::HttpSession, v2::server::default_h2_options},
     },
     server::{ShutdownWatch, configuration::ServerConf},
 };
 use pingora_proxy::HttpProxy;
-use tokio::{
-    io::AsyncWriteExt,
-    time::{Instant, Sleep},
-};
+use tokio::time::{Instant, Sleep};
 
 use super::{
     front::Front,
-    head::{self, HeadError, Progress},
+    head::{self, Follows, HeadError, Progress},
+    refuse,
     stack_lane::{self, Left},
     stream::ClientStream,
+    tls,
 };
-use crate::gateway::Shared;
+use crate::{errors::TooManyConnections, gateway::Shared};
 
 /// The first bytes of an HTTP/2 connection (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How long a connection that is being closed after an error is still read from, so that the answer is not lost.
-const LINGER: Duration = Duration::from_secs(1);
-
-/// How much is read from it meanwhile.
-const MAX_LINGER_BYTES: usize = 256 << 10;
+/// How long a body that nobody asked for may take to come, so that the connection can carry another request.
+const MAX_DRAIN: Duration = Duration::from_secs(2);
 
 /// Takes connections and hands requests to a [`Front`].
 pub struct Door {
     proxy: Arc<HttpProxy<Front>>,
     shared: Arc<Shared>,
     http2: bool,
+    tls: Option<Acceptor>,
 }
 
 impl std::fmt::Debug for Door {
@@ -55,130 +54,179 @@ impl std::fmt::Debug for Door {
 enum NoHead {
     /// The client closed, was idle for too long, or the gateway shuts down: there is nobody to answer.
     Silent,
-    /// The head took too long.
-    Late,
-    /// The head is too large.
-    Large,
-    /// The head is malformed.
-    Malformed(HeadError),
-    /// There are as many connections as there may be.
-    Full,
+    /// The head is not one that is taken; when it began.
+    Refused(HeadError, Instant),
 }
 
 enum Opening {
-    Http1,
+    /// A head of so many bytes, and what follows it.
+    Http1(usize, Follows),
     Http2,
 }
 
+/// What a connection may open with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaks {
+    Http1,
+    Http2,
+    /// The first bytes tell.
+    Either,
+}
+
 impl Door {
-    /// A door to the gateway, which takes HTTP/2 if `http2` says so.
-    pub fn new(shared: Arc<Shared>, conf: Arc<ServerConf>, http2: bool) -> Self {
+    /// A door to the gateway, which takes HTTP/2 if `http2` says so, and nothing but TLS if there is an acceptor for it.
+    pub fn new(shared: Arc<Shared>, conf: Arc<ServerConf>, http2: bool, tls: Option<Acceptor>) -> Self {
         let mut proxy = HttpProxy::new(Front::behind_door(shared.clone()), conf);
         proxy.handle_init_modules();
         let mut options = HttpServerOptions::default();
         options.h2c = http2;
+        // Without it, a client that opens no stream is kept for ever, and one that never ends its headers.
+        options.h2_idle_timeout = Some(shared.load().timeouts.idle);
+        // Refused by the front, which leaves a line; Pingora would leave none.
+        options.allow_connect_method_proxying = true;
         proxy.server_options = Some(options);
         let mut h2 = default_h2_options();
         h2.max_header_list_size(u32::try_from(shared.load().limits.head).unwrap_or(u32::MAX));
         proxy.h2_options = Some(h2);
-        Self { proxy: Arc::new(proxy), shared, http2 }
+        Self { proxy: Arc::new(proxy), shared, http2, tls }
     }
 
-    /// Serves the requests of one HTTP/1 connection, one after the other.
-    async fn serve(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) {
+    /// Serves the requests of one connection: those of HTTP/1 one after the other.
+    async fn serve(&self, mut stream: Box<ClientStream>, mut speaks: Speaks, shutdown: &ShutdownWatch) {
         let mut idle = Idle::new(self.limits().idle);
         loop {
-            match self.next_head(&mut stream, &mut idle, shutdown).await {
-                Ok(Opening::Http1) => {}
+            let (head, follows) = match self.next_head(&mut stream, speaks, &mut idle, shutdown).await {
+                Ok(Opening::Http1(head, follows)) => (head, follows),
                 Ok(Opening::Http2) => {
                     if ServerApp::process_new(&self.proxy, stream, shutdown).await.is_some() {
                         tracing::debug!("an HTTP/2 connection was handed back");
                     }
                     return;
                 }
-                Err(refusal) => return refuse(stream, refusal).await,
-            }
-            let Some(again) = self.exchange(stream, shutdown).await else { return };
+                Err(NoHead::Silent) => return,
+                // HTTP/2 was agreed on, and something else came: an answer in HTTP/1 would not be read.
+                Err(NoHead::Refused(..)) if speaks == Speaks::Http2 => return,
+                Err(NoHead::Refused(error, since)) => {
+                    return refuse::answer(&self.shared, stream, error.into(), since).await;
+                }
+            };
+            speaks = Speaks::Http1;
+            let Some(again) = self.exchange(stream, head, follows, shutdown).await else { return };
             stream = again;
         }
     }
 
-    /// Serves one request, and gives the connection back if it can carry another.
-    async fn exchange(&self, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
+    /// Serves one request, the head of which are the first `head` bytes that were read ahead, and gives the connection
+    /// back if it can carry another.
+    async fn exchange(
+        &self,
+        mut stream: Box<ClientStream>,
+        head: usize,
+        follows: Follows,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Box<ClientStream>> {
+        let line = head::request_line(stream.ahead());
+        let opaque = line.is_none_or(|(_, target)| self.shared.load().may_be_opaque(target));
         // Pingora leaves what it proxies unflushed when a provider breaks off: nothing may be held back there.
-        let opaque = head::target(&stream.ahead).is_none_or(|target| self.shared.load().may_be_opaque(target));
         stream.gather(!opaque);
-        let mut session = ServerSession::new_http1(stream);
-        let keepalive = if *shutdown.borrow() { None } else { Some(self.limits().idle.as_secs().max(1)) };
-        session.set_keepalive(keepalive);
-        session.set_total_drain_timeout(Some(LINGER * 2));
-        if opaque {
-            // Pingora's proxy keeps a future of more than 100 KiB per request: only what it must proxy goes that way.
-            let stream = self.proxy.process_new_http(session, shutdown).await?.consume().0;
-            return stream.into_any().downcast::<ClientStream>().ok();
+        let taken = if opaque {
+            stream.expect(head, follows);
+            BytesMut::new()
+        } else {
+            // Pingora gets the head alone, so that no body comes along.
+            stream.take_head(head, follows)
+        };
+        let session = session(stream, taken);
+        if !opaque {
+            return self.serve_here(session, shutdown).await;
         }
-        self.serve_here(session).await
+        // Pingora's proxy keeps a future of more than 100 KiB per request: only what it must proxy goes that way.
+        let stream = self.proxy.process_new_http(*session, shutdown).await?.consume().0;
+        stream.into_any().downcast::<ClientStream>().ok()
     }
 
-    async fn serve_here(&self, mut session: ServerSession) -> Option<Box<ClientStream>> {
+    async fn serve_here(&self, mut session: Box<ServerSession>, shutdown: &ShutdownWatch) -> Option<Box<ClientStream>> {
         session.set_pipelining_enabled(true);
         match session.read_request().await {
-            Ok(true) if stack_lane::take(&self.shared, &mut session).await == Left::Broken => return None,
-            Ok(true) => {}
+            Ok(true) => {
+                if *shutdown.borrow() {
+                    // Said now: before the head is read, it would be forgotten.
+                    session.set_keepalive(None);
+                }
+                if stack_lane::take(&self.shared, &mut session).await == Left::Broken {
+                    return None;
+                }
+                // As Pingora does with bodies that it reads itself: what nobody asked for stands before the next request.
+                stack_lane::discard(&session, MAX_DRAIN).await.ok()?;
+            }
             Ok(false) => return None,
             Err(error) => {
                 tracing::debug!(%error, "Pingora refused a head");
-                session.respond_error(400).await.ok()?;
-                session.shutdown().await;
+                refuse::answer_session(&self.shared, session).await;
                 return None;
             }
         }
-        let (stream, next) = session.finish().await.ok()??.into_parts();
+        let (stream, next) = Box::pin(session.finish()).await.ok()??.into_parts();
         let mut stream = stream.into_any().downcast::<ClientStream>().ok()?;
         if let Some(mut next) = next {
             // The client has sent its next request already; Pingora has read some of it.
-            next.extend_from_slice(&stream.ahead);
-            stream.ahead = next;
+            next.extend_from_slice(stream.ahead());
+            *stream.ahead() = next;
         }
         Some(stream)
+    }
+
+    /// What the connection speaks, as far as it is agreed on.
+    fn speaks(&self, stream: &Stream) -> Speaks {
+        match stream.selected_alpn_proto() {
+            Some(ALPN::H2) => Speaks::Http2,
+            _ if self.http2 && self.tls.is_none() => Speaks::Either,
+            _ => Speaks::Http1,
+        }
     }
 
     /// Reads until a whole head is there.
     async fn next_head(
         &self,
         stream: &mut ClientStream,
+        speaks: Speaks,
         idle: &mut Idle,
         shutdown: &ShutdownWatch,
     ) -> Result<Opening, NoHead> {
         let limits = self.limits();
-        if stream.ahead.is_empty() {
+        if stream.ahead().is_empty() {
             first_bytes(stream, idle, shutdown).await?;
         }
-        let deadline = Instant::now() + limits.head;
+        let since = Instant::now();
+        let deadline = since + limits.head;
+        let refused = |error| NoHead::Refused(error, since);
         let mut from = 0;
         loop {
-            let ahead = &stream.ahead[..];
-            if self.http2 && ahead.starts_with(HTTP2_PREFACE) {
+            let ahead = &stream.ahead()[..];
+            if speaks != Speaks::Http1 && ahead.starts_with(HTTP2_PREFACE) {
                 return Ok(Opening::Http2);
             }
-            let may_be_http2 = self.http2 && HTTP2_PREFACE.starts_with(ahead);
+            let may_be_http2 = speaks != Speaks::Http1 && HTTP2_PREFACE.starts_with(ahead);
             if !may_be_http2 {
-                match head::find_end(ahead, from).map_err(NoHead::Malformed)? {
-                    Progress::End(end) if end > limits.head_bytes => return Err(NoHead::Large),
+                if speaks == Speaks::Http2 {
+                    return Err(refused(HeadError::RequestLine));
+                }
+                match head::find_end(ahead, from).map_err(refused)? {
+                    Progress::End(end) if end > limits.head_bytes => return Err(refused(HeadError::TooLarge)),
                     Progress::End(end) => {
                         let whole = ahead.get(..end).unwrap_or_default();
-                        head::check(whole, limits.headers).map_err(NoHead::Malformed)?;
-                        return Ok(Opening::Http1);
+                        let follows = head::check(whole, limits.headers).map_err(refused)?;
+                        return Ok(Opening::Http1(end, follows));
                     }
                     Progress::More(next) => from = next,
                 }
                 if ahead.len() > limits.head_bytes {
-                    return Err(NoHead::Large);
+                    return Err(refused(HeadError::TooLarge));
                 }
             }
             let read = tokio::time::timeout_at(deadline, stream.read_ahead()).await;
             match read {
-                Err(_) => return Err(NoHead::Late),
+                Err(_) => return Err(refused(HeadError::TooSlow)),
                 Ok(Ok(count)) if count > 0 => {}
                 Ok(_) => return Err(NoHead::Silent),
             }
@@ -188,6 +236,15 @@ impl Door {
     fn limits(&self) -> DoorLimits {
         Front::door_limits(&self.shared)
     }
+}
+
+/// A session for one request, boxed, as it is large: a future holds what it is given more than once. `head` is what
+/// Pingora parses first.
+fn session(stream: Box<ClientStream>, head: BytesMut) -> Box<ServerSession> {
+    let mut session = HttpSession::new(stream);
+    session.set_pipelined_prefix(head);
+    session.set_total_drain_timeout(Some(MAX_DRAIN));
+    Box::new(ServerSession::H1(session))
 }
 
 /// What the door holds clients to.
@@ -244,72 +301,31 @@ async fn first_bytes(stream: &mut ClientStream, idle: &mut Idle, shutdown: &Shut
     }
 }
 
-/// Answers a connection on which no request can be read, and closes it.
-async fn refuse(mut stream: Box<ClientStream>, refusal: NoHead) {
-    let (status, code, message) = match &refusal {
-        NoHead::Silent => return,
-        NoHead::Late => {
-            ("408 Request Timeout", "request_timeout", "the request head did not arrive in time".to_owned())
-        }
-        NoHead::Large => {
-            ("431 Request Header Fields Too Large", "head_too_large", "the request head is too large".to_owned())
-        }
-        NoHead::Full => return full(stream).await,
-        NoHead::Malformed(HeadError::TooManyHeaders) => {
-            ("431 Request Header Fields Too Large", "head_too_large", HeadError::TooManyHeaders.to_string())
-        }
-        NoHead::Malformed(error) => ("400 Bad Request", "malformed_request", error.to_string()),
-    };
-    // No path is known that would tell the client's dialect, so this is the common form.
-    let body = format!(
-        r#"{{"error":{{"message":"{message}: send a request that follows RFC 9112","type":"invalid_request_error","param":null,"code":"{code}"}}}}"#
-    );
-    let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    tracing::debug!(status, message, "refused a connection");
-    if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
-        return;
-    }
-    linger(stream).await;
-}
-
-async fn full(mut stream: Box<ClientStream>) {
-    const ANSWER: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
-        content-length: 143\r\nconnection: close\r\n\r\n\
-        {\"error\":{\"message\":\"too many connections: try again, or raise `limits.connections`\",\
-        \"type\":\"provider_error\",\"param\":null,\"code\":\"overloaded\"}}";
-    if stream.write_all(ANSWER.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
-        linger(stream).await;
-    }
-}
-
-/// Reads on for a moment: closing a socket with unread bytes resets it, and a reset can overtake the answer.
-async fn linger(mut stream: Box<ClientStream>) {
-    let until = Instant::now() + LINGER;
-    let mut read = 0;
-    while read < MAX_LINGER_BYTES {
-        stream.ahead.clear();
-        match tokio::time::timeout_at(until, stream.read_ahead()).await {
-            Ok(Ok(count)) if count > 0 => read += count,
-            _ => return,
-        }
-    }
-}
-
 #[async_trait]
 impl ServerApp for Door {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let limit = self.shared.load().limits.connections;
-        let Some(_open) = self.shared.connections().open(limit) else {
-            refuse(Box::new(ClientStream::new(stream)), NoHead::Full).await;
-            return None;
+        let open = self.shared.connections().open(limit);
+        let stream = match &self.tls {
+            None => stream,
+            Some(_) if open.is_none() => {
+                // Shaking hands to say so would cost more than what is refused.
+                refuse::silently(&self.shared, &stream, TooManyConnections.into());
+                return None;
+            }
+            Some(acceptor) => {
+                // Boxed, so that the connection does not keep the room for it.
+                let shaken = Box::pin(tls::handshake(acceptor, stream));
+                tokio::time::timeout(self.limits().head, shaken).await.ok()??
+            }
         };
-        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-            return ServerApp::process_new(&self.proxy, stream, shutdown).await;
+        let speaks = self.speaks(&stream);
+        let stream = Box::new(ClientStream::new(stream));
+        if open.is_none() {
+            refuse::answer(&self.shared, stream, TooManyConnections.into(), Instant::now()).await;
+            return None;
         }
-        self.serve(Box::new(ClientStream::new(stream)), shutdown).await;
+        self.serve(stream, speaks, shutdown).await;
         None
     }
 

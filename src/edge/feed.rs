@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use lockgate_layers::BoxError;
 
 #[derive(Default)]
@@ -19,6 +19,8 @@ struct Slot {
     wanted: bool,
     chunk: Option<Result<Bytes, BoxError>>,
     ended: bool,
+    /// Bytes that are here but not yet given.
+    arrived: u64,
     /// Something was given that the reader has not seen.
     fresh: bool,
 }
@@ -54,8 +56,14 @@ impl Feed {
         let mut slot = lock(&self.0);
         slot.ended |= chunk.is_err();
         slot.chunk = Some(chunk);
+        slot.arrived = 0;
         slot.wanted = false;
         slot.fresh = true;
+    }
+
+    /// Tells how much of the next chunk is here, while the rest is waited for.
+    pub(super) fn arrived(&self, count: usize) {
+        lock(&self.0).arrived = count as u64;
     }
 
     /// There is no more.
@@ -116,6 +124,13 @@ impl Body for Incoming {
     fn is_end_stream(&self) -> bool {
         let slot = lock(&self.0);
         slot.ended && slot.chunk.is_none()
+    }
+
+    /// At least what has arrived will be given.
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_lower(lock(&self.0).arrived);
+        hint
     }
 }
 

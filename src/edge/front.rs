@@ -16,6 +16,7 @@ use super::{
     head,
     opaque_lane::Proxied,
     stack_lane::{self, Left},
+    stream::ClientStream,
 };
 use crate::{
     errors,
@@ -59,13 +60,23 @@ impl Front {
 
     fn head_is_sound(&self, session: &Session) -> std::result::Result<(), head::HeadError> {
         if session.is_http2() {
-            return head::check_path(session.req_header().raw_path());
+            let header = session.req_header();
+            return self.fields_are_sound(header).and_then(|()| head::check_path(header.raw_path()));
         }
         if self.guarded {
             return Ok(());
         }
         let raw = session.as_ref().to_h1_raw();
-        head::check(&raw, self.shared.load().limits.headers)
+        head::check(&raw, self.shared.load().limits.headers).map(|_| ())
+    }
+
+    /// Checks what HTTP/2 leaves to be checked.
+    fn fields_are_sound(&self, header: &RequestHeader) -> std::result::Result<(), head::HeadError> {
+        if header.method == http::Method::CONNECT {
+            return Err(head::HeadError::Connect);
+        }
+        let limit = self.shared.load().limits.headers;
+        if header.headers.len() > limit { Err(head::HeadError::TooManyHeaders) } else { Ok(()) }
     }
 }
 
@@ -219,6 +230,10 @@ impl Front {
         match Proxied::new(rsp, admitted, announced) {
             Ok(proxied) => {
                 session.set_write_timeout(Some(proxied.admitted.route.write));
+                if ClientStream::of(session).is_some_and(ClientStream::has_more) {
+                    // Pingora keeps what it has read of the next request to itself: that is not served, so this says it.
+                    session.set_keepalive(None);
+                }
                 if stack_lane::expects_continue(&session.req_header().headers) {
                     // The stack has let the head pass; the provider is not asked.
                     session.write_continue_response().await?;

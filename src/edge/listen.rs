@@ -3,12 +3,12 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use pingora_core::{
-    listeners::{L4BufferSettings, ListenerConfig, Listeners, tls::TlsSettings},
+    listeners::{L4BufferSettings, ListenerConfig, Listeners},
     server::{ShutdownWatch, configuration::ServerConf},
     services::listening::Service,
 };
 
-use super::{Certificates, Door};
+use super::{Certificates, Door, tls};
 use crate::gateway::Shared;
 
 /// A TLS record with its frame.
@@ -34,20 +34,15 @@ pub async fn listen(listening: Listening, shared: Arc<Shared>, shutdown: Shutdow
     // Pingora panics on an address that it cannot bind: find out before it does.
     drop(std::net::TcpListener::bind(address)?);
     let conf = ServerConf { max_retries: 1, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
-    let door = Door::new(shared, Arc::new(conf), http2);
-    let mut endpoint = ListenerConfig::tcp(address.to_string());
-    endpoint = match certificates {
+    let buffer = match &certificates {
         // Connections read into buffers of their own, and gather what they write: Pingora's would cost 64 KiB each.
-        None => endpoint.l4_buffer(L4BufferSettings::unbuffered()),
-        Some(certificates) => {
-            let mut settings = TlsSettings::intermediate("", "").map_err(io::Error::other)?;
-            settings.set_cert_resolver(certificates);
-            if http2 {
-                settings.enable_h2();
-            }
-            endpoint.tls(settings).l4_buffer(L4BufferSettings::new(TLS_RECORD, 0))
-        }
+        None => L4BufferSettings::unbuffered(),
+        Some(_) => L4BufferSettings::new(TLS_RECORD, 0),
     };
+    // The door shakes hands itself: Pingora would wait a minute for every client that does not.
+    let acceptor = certificates.map(|certificates| tls::acceptor(certificates, http2)).transpose()?;
+    let door = Door::new(shared, Arc::new(conf), http2, acceptor);
+    let endpoint = ListenerConfig::tcp(address.to_string()).l4_buffer(buffer);
     let mut listeners = Listeners::new();
     listeners.add_listener(endpoint);
     let mut service = Service::with_listeners("lockgate".to_owned(), listeners, door);

@@ -4,14 +4,18 @@
 //!
 //! - [`Front`] is a `ProxyHttp`: mount it in any Pingora server.
 //! - [`Door`] is what the binary puts before it: it lets only sound heads in, in time.
+//! - `refuse` answers what it does not let in.
 //! - `stack_lane` serves what the gateway understands; `opaque_lane` prepares what Pingora proxies natively.
 
+pub mod chunks;
 mod door;
 mod feed;
 mod front;
 pub mod head;
 mod listen;
 mod opaque_lane;
+mod refuse;
+mod source;
 mod stack_lane;
 mod stream;
 mod tls;

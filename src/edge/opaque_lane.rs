@@ -11,6 +11,7 @@ use http::{HeaderName, Response, header};
 use lockgate_filters::model::{ErrorClass, ErrorInfo};
 use lockgate_layers::{
     body::Body,
+    collect::CollectError,
     credential::{self, CALLER_CREDENTIALS},
     record::EndedBy,
     target::Credential,
@@ -22,6 +23,7 @@ use pingora_core::{
 use pingora_http::{RequestHeader, ResponseHeader};
 use tokio::time::Instant;
 
+use super::chunks::ChunkError;
 use crate::{
     api::passthrough::Handoff,
     errors,
@@ -63,6 +65,10 @@ pub(super) struct Proxied {
     /// Holds the guards of the stack.
     _body: Body,
     uploaded: u64,
+    /// When the caller's body must have come.
+    upload_end: Instant,
+    /// It is no HTTP any more: what the caller sends is no body, and may take its time.
+    upgraded: bool,
 }
 
 impl std::fmt::Debug for Proxied {
@@ -85,7 +91,8 @@ impl Proxied {
             return Err(Box::new((answer.map(|body| body.with_guard(rsp.into_body())), admitted)));
         }
         admitted.record.note(|facts| facts.sent = Some(Instant::now()));
-        Ok(Self { admitted, handoff, _body: rsp.into_body(), uploaded: 0 })
+        let upload_end = Instant::now() + admitted.route.total;
+        Ok(Self { admitted, handoff, _body: rsp.into_body(), uploaded: 0, upload_end, upgraded: false })
     }
 
     /// Where to connect.
@@ -150,6 +157,9 @@ impl Proxied {
         if self.uploaded > self.handoff.upload_limit {
             return Err(Error::explain(ErrorType::Custom(TOO_LARGE), "the body is over the upload limit"));
         }
+        if !self.upgraded && self.upload_end <= Instant::now() {
+            return Err(Error::explain(ErrorType::Custom(TOO_SLOW), "the body took longer than an exchange may"));
+        }
         Ok(())
     }
 
@@ -159,6 +169,7 @@ impl Proxied {
         if upgraded && !self.admitted.route.upgrade {
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, "an upgrade that no route allows").into_up());
         }
+        self.upgraded |= upgraded;
         for name in &DROPPED_RESPONSE {
             response.remove_header(name);
         }
@@ -196,12 +207,19 @@ impl Proxied {
                 let error = errors::too_large(self.handoff.upload_limit);
                 return Some(errors::answer(error, self.admitted.dialect, &self.admitted.record));
             }
+            ErrorType::Custom(TOO_SLOW) => {
+                let error = CollectError::TooSlow.into();
+                return Some(errors::answer(error, self.admitted.dialect, &self.admitted.record));
+            }
             ErrorType::Custom(NO_KEY) => {
                 let hint = self.handoff.endpoint.key_hint.as_deref().unwrap_or("configure `api_key`");
                 ErrorInfo::new(ErrorClass::UpstreamAuth, format!("provider `{name}` has no key: {hint}"))
                     .with_code("missing_provider_key")
             }
-            _ if *error.esource() == ErrorSource::Downstream => return None,
+            _ if *error.esource() == ErrorSource::Downstream => {
+                let malformed = malformed(error)?;
+                return Some(errors::answer(malformed.into(), self.admitted.dialect, &self.admitted.record));
+            }
             ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::TLSHandshakeTimedout => {
                 ErrorInfo::new(ErrorClass::Timeout, format!("provider `{name}` did not answer in time: try again"))
             }
@@ -231,6 +249,12 @@ impl Proxied {
     }
 }
 
+/// What is wrong with the framing of the caller's body, if that is it.
+fn malformed(error: &Error) -> Option<ChunkError> {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>()?;
+    cause.get_ref()?.downcast_ref::<ChunkError>().copied()
+}
+
 /// The headers that `connection` names: they concern the provider's connection only (RFC 9110, section 7.6.1).
 fn nominated(headers: &http::HeaderMap) -> Vec<HeaderName> {
     let lists = headers.get_all(header::CONNECTION).iter().filter_map(|list| list.to_str().ok());
@@ -239,5 +263,7 @@ fn nominated(headers: &http::HeaderMap) -> Vec<HeaderName> {
 
 /// Marks the failure of a body over the limit.
 const TOO_LARGE: &str = "UploadTooLarge";
+/// Marks the failure of a body that takes too long.
+const TOO_SLOW: &str = "UploadTooSlow";
 /// Marks the failure of a provider without a key.
 const NO_KEY: &str = "NoProviderKey";

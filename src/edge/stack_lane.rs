@@ -5,17 +5,21 @@
 //! with it. While a slow client takes its time, nothing more is read from the upstream.
 
 use std::{
+    io,
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use lockgate_layers::{BoxError, body::Body, record::EndedBy};
-use pingora_core::{ErrorType, protocols::http::ServerSession};
+use pingora_core::{
+    ErrorType,
+    protocols::http::{ServerSession, v1::server::HttpSession},
+};
 use pingora_http::ResponseHeader;
 use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
@@ -34,6 +38,7 @@ use crate::{
 pub(super) async fn take(shared: &Shared, session: &mut ServerSession) -> Left {
     let client = session.client_addr().and_then(|address| address.as_inet().copied());
     let mut parts = request_parts(session.req_header());
+    hide_body(session);
     // Not held while the request is served: a snapshot that was replaced can go.
     let admission = shared.load().admit(&mut parts, client, None);
     match admission {
@@ -43,6 +48,30 @@ pub(super) async fn take(shared: &Shared, session: &mut ServerSession) -> Left {
             serve(session, admitted, parts).await
         }
     }
+}
+
+/// Makes the session's request one without a body, if its body is read past Pingora.
+fn hide_body(session: &mut ServerSession) {
+    if unread(session) > 0 {
+        session.req_header_mut().remove_header(&header::CONTENT_LENGTH);
+    }
+}
+
+/// Bytes of the body that the session knows nothing of, and that were not read yet.
+fn unread(session: &ServerSession) -> usize {
+    ClientStream::of(session).map_or(0, ClientStream::unread)
+}
+
+/// Reads what is left of the request's body, and drops it, if another request can follow on the connection.
+///
+/// # Errors
+/// If there is more of it than comes within `limit`.
+pub(super) async fn discard(session: &ServerSession, limit: Duration) -> io::Result<()> {
+    let Some(client) = ClientStream::of(session).filter(|client| client.unread() > 0) else { return Ok(()) };
+    if !session.as_http1().is_some_and(HttpSession::will_keepalive) {
+        return Ok(());
+    }
+    tokio::time::timeout(limit, std::future::poll_fn(|cx| client.poll_discard(cx))).await?
 }
 
 /// How an exchange has left its connection.
@@ -60,39 +89,48 @@ const TOTAL_SLACK: Duration = Duration::from_millis(250);
 
 /// Serves one request. Whatever happens, the client has had an answer or is gone when this returns.
 pub(super) async fn serve(session: &mut ServerSession, admitted: Admitted, parts: http::request::Parts) -> Left {
-    let deadline = Instant::now() + admitted.route.total + TOTAL_SLACK;
-    let (feed, incoming) = feed::channel();
-    let body = if session.is_body_empty() { Body::empty() } else { Body::stream(incoming) };
-    let request = http::Request::from_parts(parts, body);
-    let expects = expects_continue(request.headers());
-    // The head of an answer must not overtake the request's body, unless the body is never asked for.
-    session.set_close_on_response_before_downstream_finish(expects);
-    session.set_write_timeout(Some(admitted.route.write));
-    let total = tokio::time::sleep_until(deadline);
+    let total = tokio::time::sleep_until(Instant::now() + admitted.route.total + TOTAL_SLACK);
     tokio::pin!(total);
-    let answer = admitted.route.service.clone().oneshot(request);
-    tokio::pin!(answer);
-    let driven = {
-        let supply = supply(session, &feed, expects);
-        tokio::pin!(supply);
-        tokio::select! {
-            biased;
-            driven = feed.drive(answer, supply) => driven,
-            () = total.as_mut() => Driven::Read(Err(errors::TotalTimeout.into())),
-        }
-    };
-    let rsp = match driven {
-        Driven::Read(rsp) => rsp,
-        Driven::Written(()) => {
-            admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
-            return Left::Broken;
-        }
-    };
-    let rsp = match rsp {
-        Ok(rsp) => rsp,
-        Err(error) => errors::answer(error, admitted.dialect, &admitted.record),
+    session.set_write_timeout(Some(admitted.route.write));
+    let Some(rsp) = call(session, &admitted, parts, total.as_mut()).await else {
+        admitted.record.note(|facts| facts.ended_by = Some(EndedBy::Client));
+        return Left::Broken;
     };
     deliver(session, rsp, &admitted, total).await
+}
+
+/// Hands the request to its stack, and gives the answer; nothing if the client is gone before there is one.
+async fn call(
+    session: &mut ServerSession,
+    admitted: &Admitted,
+    parts: http::request::Parts,
+    total: Pin<&mut Sleep>,
+) -> Option<Response<Body>> {
+    let (feed, incoming) = feed::channel();
+    let expects = expects_continue(&parts.headers);
+    // The head of an answer must not overtake the request's body, unless the body is never asked for.
+    session.set_close_on_response_before_downstream_finish(expects);
+    let at_hand = ClientStream::of(session).filter(|client| client.unread() > 0).map(ClientStream::body_at_hand);
+    let body = match at_hand {
+        Some(Some(bytes)) => Body::full(bytes),
+        Some(None) => Body::stream(incoming),
+        None if session.is_body_empty() => Body::empty(),
+        None => Body::stream(incoming),
+    };
+    let answer = admitted.route.service.clone().oneshot(http::Request::from_parts(parts, body));
+    tokio::pin!(answer);
+    let supply = supply(session, &feed, expects);
+    tokio::pin!(supply);
+    let driven = tokio::select! {
+        biased;
+        driven = feed.drive(answer, supply) => driven,
+        () = total => Driven::Read(Err(errors::TotalTimeout.into())),
+    };
+    match driven {
+        Driven::Read(Ok(rsp)) => Some(rsp),
+        Driven::Read(Err(error)) => Some(errors::answer(error, admitted.dialect, &admitted.record)),
+        Driven::Written(()) => None,
+    }
 }
 
 /// Whether the client waits to be told to send its body (RFC 9110, section 10.1.1).
@@ -102,6 +140,14 @@ pub(super) fn expects_continue(headers: &http::HeaderMap) -> bool {
 
 /// Reads the request's body when it is wanted, then listens for the client's end. Resolves when the client is gone.
 async fn supply(session: &mut ServerSession, feed: &Feed, mut expects: bool) {
+    if unread(session) > 0 {
+        feed.wanted().await;
+        if std::mem::take(&mut expects) && session.write_continue_response().await.is_err() {
+            return;
+        }
+        let Ok(body) = read_whole(session, feed).await else { return };
+        feed.give(Ok(body));
+    }
     while !session.is_body_done() {
         feed.wanted().await;
         if std::mem::take(&mut expects) && session.write_continue_response().await.is_err() {
@@ -124,8 +170,28 @@ async fn supply(session: &mut ServerSession, feed: &Feed, mut expects: bool) {
     gone(session).await;
 }
 
-/// Resolves when the client has hung up.
+/// Reads a body of announced length, in one piece.
+async fn read_whole(session: &ServerSession, feed: &Feed) -> io::Result<Bytes> {
+    let Some(client) = ClientStream::of(session) else { return Ok(Bytes::new()) };
+    let mut body = BytesMut::new();
+    std::future::poll_fn(|cx| {
+        let read = client.poll_body(cx, &mut body);
+        feed.arrived(body.len());
+        read
+    })
+    .await?;
+    Ok(body.freeze())
+}
+
+/// Resolves when the client has hung up. What is left of a body that was not asked for is dropped as it comes.
 async fn gone(session: &mut ServerSession) {
+    if let Some(client) = ClientStream::of(session)
+        && std::future::poll_fn(|cx| client.poll_discard(cx)).await.is_err()
+    {
+        return;
+    }
+    // Where Pingora has not looked at the body before, it forgets what it reads here of the next request.
+    session.is_body_done();
     if let Err(error) = session.read_body_or_idle(true).await
         && matches!(error.etype(), ErrorType::ConnectError)
     {
@@ -171,6 +237,10 @@ async fn respond(
     let bodyless = session.req_header().method == Method::HEAD
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     frame(session, &mut parts, &body);
+    if unread(session) > 0 && expects_continue(&session.req_header().headers) {
+        // Nobody can tell whether the client still sends it.
+        session.set_keepalive(None);
+    }
     // The head leaves with the first piece of the body, where that is there already.
     let first = if bodyless { Poll::Pending } else { poll_now(&mut body) };
     cork(session, first.is_ready());
@@ -208,16 +278,22 @@ async fn respond(
     Ok(())
 }
 
-/// What the body has ready, without waiting for it.
+/// What the body has ready, without waiting for it. A frame that writes nothing is passed over: a head that is held back
+/// for it would not leave.
 fn poll_now(body: &mut Body) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
     // The waker is not needed: what is pending is polled again at once.
-    Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        match Pin::new(&mut *body).poll_frame(&mut cx) {
+            Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_none_or(Bytes::is_empty) => {}
+            first => return first,
+        }
+    }
 }
 
 /// Holds back, or no longer, what is written to an HTTP/1 client.
 fn cork(session: &ServerSession, held: bool) {
-    let stream = session.as_http1().map(pingora_core::protocols::http::v1::server::HttpSession::stream);
-    if let Some(stream) = stream.and_then(|stream| stream.as_any().downcast_ref::<ClientStream>()) {
+    if let Some(stream) = ClientStream::of(session) {
         stream.cork(held);
     }
 }
@@ -247,3 +323,6 @@ fn frame(session: &mut ServerSession, parts: &mut http::response::Parts, body: &
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the client hung up")]
 struct HungUp;
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,22 @@
-//! Certificates that can be replaced while the gateway runs.
+//! TLS towards clients: certificates that can be replaced while the gateway runs, and the handshake.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use arc_swap::ArcSwap;
+use pingora_core::{
+    listeners::tls::Acceptor,
+    protocols::{Stream, l4::stream::Stream as TcpStream},
+};
 use rustls::{
+    ServerConfig,
     crypto::CryptoProvider,
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
+    version::{TLS12, TLS13},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
@@ -47,6 +54,33 @@ impl Certificates {
     pub fn reload(&self) -> Result<(), CertificateError> {
         self.current.store(Arc::new(read(&self.cert, &self.key)?));
         Ok(())
+    }
+}
+
+/// What accepts TLS with these certificates; with `http2`, HTTP/2 is agreed on where the client has it.
+///
+/// # Errors
+/// If the process has no cryptography.
+pub(super) fn acceptor(certificates: Arc<Certificates>, http2: bool) -> io::Result<Acceptor> {
+    let provider = CryptoProvider::get_default().ok_or_else(|| io::Error::other("no cryptography is installed"))?;
+    let builder = ServerConfig::builder_with_provider(provider.clone());
+    let builder = builder.with_protocol_versions(&[&TLS12, &TLS13]).map_err(io::Error::other)?;
+    let mut config = builder.with_no_client_auth().with_cert_resolver(certificates);
+    if http2 {
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    }
+    Ok(Acceptor::from_server_config(Arc::new(config)))
+}
+
+/// Shakes hands. `None` if that fails: there is nobody to answer then.
+pub(super) async fn handshake(acceptor: &Acceptor, stream: Stream) -> Option<Stream> {
+    let plain = stream.into_any().downcast::<TcpStream>().ok()?;
+    match acceptor.tls_handshake(*plain).await {
+        Ok(stream) => Some(Box::new(stream)),
+        Err(error) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use http::{HeaderValue, Response, request};
+use http::{HeaderMap, HeaderValue, Method, Response, request};
 use lockgate_filters::{
     dialects::{self, Dialect},
     model::Str,
@@ -13,6 +13,7 @@ use lockgate_layers::{
     record::{Closer, Record},
     translate::PathCall,
 };
+use tokio::time::Instant;
 
 use super::{Gateway, REQUEST_ID, Route};
 use crate::{
@@ -23,6 +24,9 @@ use crate::{
 
 /// The longest request id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
+
+/// The longest path of a refused head that is put on record.
+const MAX_REFUSED_PATH: usize = 1024;
 
 /// A request that a route has taken.
 #[derive(Clone, Debug)]
@@ -44,6 +48,17 @@ pub enum Admission {
     Admitted(Admitted),
     /// It is answered at once.
     Refused(Admitted, Response<Body>),
+}
+
+/// What is known of a request that cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Unread<'a> {
+    /// The client's address.
+    pub client: Option<SocketAddr>,
+    /// Method and target, if that much has come; neither was checked.
+    pub line: Option<(&'a [u8], &'a [u8])>,
+    /// When it began.
+    pub since: Instant,
 }
 
 impl Gateway {
@@ -73,13 +88,43 @@ impl Gateway {
             self.observer.begin(&admitted.record);
         }
         if let Some(error) = refusal {
-            let answer = errors::answer(error, dialect, &admitted.record);
-            let closer = Closer::new(admitted.record.clone(), self.sink());
-            return Admission::Refused(admitted, answer.map(|body| body.with_guard(closer)));
+            let answer = self.refused(&admitted, error);
+            return Admission::Refused(admitted, answer);
         }
         parts.extensions.insert(admitted.record.clone());
         insert_captures(parts, captures);
         Admission::Admitted(admitted)
+    }
+
+    /// Opens the record of what cannot be read, and answers it. The record closes with the answer's body.
+    pub fn refuse(&self, unread: &Unread<'_>, error: BoxError) -> (Admitted, Response<Body>) {
+        let (method, target) = unread.line.unwrap_or((b"-", b"-"));
+        let method = Method::from_bytes(method).or_else(|_| Method::from_bytes(b"-")).unwrap_or_default();
+        let path = refused_path(target);
+        let dialect = dialect_of(&path, &HeaderMap::new());
+        let (id, request_id) = request_id(None);
+        let mut record = Record::new(id, self.fallback.name.clone(), method, Str::from(path), dialect.name());
+        record.client = unread.client;
+        record.started = unread.since;
+        let admitted = Admitted { route: self.fallback.clone(), dialect, record: Arc::new(record), request_id };
+        self.observer.begin(&admitted.record);
+        let answer = self.refused(&admitted, error);
+        (admitted, answer)
+    }
+
+    fn refused(&self, admitted: &Admitted, error: BoxError) -> Response<Body> {
+        let answer = errors::answer(error, admitted.dialect, &admitted.record);
+        let closer = Closer::new(admitted.record.clone(), self.sink());
+        answer.map(|body| body.with_guard(closer))
+    }
+}
+
+/// The path of a target that nobody has checked, without its query; `-` for another form, which may hold a password.
+fn refused_path(target: &[u8]) -> String {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    match path {
+        [b'/', ..] => String::from_utf8_lossy(path.get(..MAX_REFUSED_PATH).unwrap_or(path)).into_owned(),
+        _ => "-".to_owned(),
     }
 }
 
@@ -93,7 +138,7 @@ fn insert_captures(parts: &mut request::Parts, captures: Captures) {
 }
 
 /// The dialect of a path that says it, and of a request whose headers do.
-fn dialect_of(path: &str, headers: &http::HeaderMap) -> &'static dyn Dialect {
+fn dialect_of(path: &str, headers: &HeaderMap) -> &'static dyn Dialect {
     let name = if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
         "anthropic"
     } else if path.starts_with("/v1beta") || path.starts_with("/v1alpha") {
@@ -102,6 +147,8 @@ fn dialect_of(path: &str, headers: &http::HeaderMap) -> &'static dyn Dialect {
         "ollama"
     } else if path.starts_with("/v2/") {
         "cohere"
+    } else if path.starts_with("/model/") {
+        "bedrock"
     } else {
         "openai"
     };

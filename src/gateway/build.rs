@@ -10,6 +10,7 @@ use lockgate_filters::{
 };
 use lockgate_layers::{
     auth::{Identity, Keys, hash_key},
+    fetch::FetchLayer,
     resolve::RouteModel,
 };
 use tower::service_fn;
@@ -47,17 +48,19 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
     let keys = Arc::new(keys(config));
     let mut routes = RouteTable::default();
     let mut opaque = Vec::new();
+    let media = &config.media;
+    let media = media.fetch.then(|| FetchLayer::new(Arc::new(parts.upstream.media_fetcher(media)), media.max_bytes));
     let mut shared_models: Option<Arc<Models>> = None;
     for route in &config.routes {
         let plain = route.timeouts == TimeoutOverrides::default() && route.failover == FailoverOverrides::default();
         let models = match &shared_models {
             Some(models) if plain => models.clone(),
-            _ => Arc::new(Models::new(config, endpoints(config, parts.sim)?, route)),
+            _ => Arc::new(Models::new(config, endpoints(config, &route.timeouts, parts.sim)?, route)),
         };
         if plain {
             shared_models.get_or_insert_with(|| models.clone());
         }
-        let built = Builder { config, parts, keys: &keys, models: &models }.route(route)?;
+        let built = Builder { config, parts, keys: &keys, models: &models, media: &media }.route(route)?;
         let methods = route.methods.iter().filter_map(|method| method.parse().ok()).collect();
         if built.lane == Lane::Opaque {
             opaque.push(match route.path.segments.first() {
@@ -115,6 +118,7 @@ fn keys(config: &Config) -> Keys {
             models: key.models.iter().map(|glob| glob.as_str().to_owned()).collect(),
             routes: key.routes.iter().map(|glob| glob.as_str().to_owned()).collect(),
             expires: key.expires,
+            labels: key.labels.clone(),
         };
         (hash, identity)
     }))
@@ -125,6 +129,7 @@ struct Builder<'a> {
     parts: &'a Parts,
     keys: &'a Arc<Keys>,
     models: &'a Arc<Models>,
+    media: &'a Option<FetchLayer>,
 }
 
 impl Builder<'_> {
@@ -189,9 +194,11 @@ impl Builder<'_> {
                 model: route.model.as_deref().map(Str::from),
                 may_override: route.model_override == ModelOverride::Allow,
             },
+            media: self.media.clone(),
             sealer: self.parts.sealer.clone(),
+            memory: self.parts.memory.clone(),
             upstream: self.parts.upstream.clone(),
         };
-        stack::chat(common, chat)
+        if route.route_type == dialects::COUNT { stack::count(common, chat) } else { stack::chat(common, chat) }
     }
 }

@@ -77,7 +77,7 @@ impl Models {
                 provider: known.endpoint.name.clone(),
                 model: Str::from(target.model.as_str()),
                 endpoint: known.endpoint.clone(),
-                timeouts: timeouts(&all),
+                timeouts: timeouts(&all, target.timeouts.total.or(overrides.total)),
             }));
             weights.push(target.weight);
         }
@@ -86,7 +86,8 @@ impl Models {
             _ => Balance::Failover,
         };
         let attempts = failover.attempts;
-        (!targets.is_empty()).then_some(Pool { targets, balance, attempts, retry_on: retry_on(&failover.on) })
+        let (retry_on, total) = (retry_on(&failover.on), model.timeouts.total);
+        (!targets.is_empty()).then_some(Pool { targets, balance, attempts, retry_on, total })
     }
 
     /// Every model that is known by name and can be asked for now, sorted by name.
@@ -180,6 +181,7 @@ impl Models {
             balance: Balance::Failover,
             attempts: self.attempts,
             retry_on: self.retry_on.clone(),
+            total: None,
         }
     }
 

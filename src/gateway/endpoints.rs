@@ -1,10 +1,13 @@
 //! Providers of the configuration, as the stack needs them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, uri::Authority};
-use lockgate_config::{Auth, Config, Kind, Provider, Scheme};
-use lockgate_filters::{dialects, model::Str};
+use lockgate_config::{Auth, Config, Kind, Provider, Scheme, TimeoutOverrides};
+use lockgate_filters::{
+    dialects::{self, Dialect, Upstream},
+    model::Str,
+};
 use lockgate_layers::target::{self, Credential, Endpoint, Face, Hidden};
 
 use super::BuildError;
@@ -22,8 +25,12 @@ pub(super) struct Known {
     pub(super) dormant: bool,
 }
 
-/// All providers of a configuration, those that are switched on first.
-pub(super) fn endpoints(config: &Config, sim: Option<SocketAddr>) -> Result<Vec<Known>, BuildError> {
+/// All providers of a configuration as a route with these timeouts reaches them, those that are switched on first.
+pub(super) fn endpoints(
+    config: &Config,
+    route: &TimeoutOverrides,
+    sim: Option<SocketAddr>,
+) -> Result<Vec<Known>, BuildError> {
     let awake = config.providers.iter().map(|provider| (provider, false));
     let dormant = config.dormant.iter().map(|provider| (provider, true));
     let mut known = Vec::new();
@@ -32,7 +39,7 @@ pub(super) fn endpoints(config: &Config, sim: Option<SocketAddr>) -> Result<Vec<
             continue;
         }
         known.push(Known {
-            endpoint: Arc::new(endpoint(config, provider, sim)?),
+            endpoint: Arc::new(endpoint(config, provider, route, sim)?),
             kind: provider.kind,
             entry: provider.entry.clone(),
             models: provider.models.clone(),
@@ -43,7 +50,12 @@ pub(super) fn endpoints(config: &Config, sim: Option<SocketAddr>) -> Result<Vec<
     Ok(known)
 }
 
-fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Result<Endpoint, BuildError> {
+fn endpoint(
+    config: &Config,
+    provider: &Provider,
+    route: &TimeoutOverrides,
+    sim: Option<SocketAddr>,
+) -> Result<Endpoint, BuildError> {
     let fail = |reason: String| BuildError::Provider { provider: provider.name.clone(), reason };
     let base = &provider.base_url;
     let authority = match (base.scheme, sim) {
@@ -53,7 +65,7 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
     let authority: Authority = authority.parse().map_err(|_| fail("its `base_url` has no valid host".to_owned()))?;
     let mut faces = Vec::new();
     for face in &provider.faces {
-        let dialect = dialects::find(&face.dialect, &face.route_type).and_then(dialects::Dialect::upstream);
+        let dialect = dialects::find(&face.dialect, &face.route_type).and_then(Dialect::upstream);
         let dialect = dialect.ok_or_else(|| {
             fail(format!("nobody here speaks dialect `{}` for `{}` to a provider", face.dialect, face.route_type))
         })?;
@@ -70,7 +82,7 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
         authority,
         prefix: base.prefix.clone(),
         faces,
-        quirks: provider.quirks.clone(),
+        quirks: quirks(provider).map_err(fail)?,
         usage_in_stream: provider.usage_in_stream,
         headers: headers(provider).ok_or_else(|| fail("one of its `headers` is no header".to_owned()))?,
         credential: credential(provider).ok_or_else(|| fail("its key or `auth` is no header".to_owned()))?,
@@ -80,18 +92,34 @@ fn endpoint(config: &Config, provider: &Provider, sim: Option<SocketAddr>) -> Re
                 if callers { format!(", or send `{}` with the request", provider.key_header) } else { String::new() };
             Str::from(format!("{why}{callers}"))
         }),
-        timeouts: timeouts(&config.timeouts.with(&provider.timeouts)),
+        timeouts: timeouts(&config.timeouts.with(&provider.timeouts).with(route), provider.timeouts.total),
     })
 }
 
-/// The timeouts of an attempt, of those of the configuration.
-pub(super) fn timeouts(all: &lockgate_config::Timeouts) -> target::Timeouts {
+/// The timeouts of an attempt, of those of the configuration. The limit for a whole attempt is not among them: at the
+/// top and for a route, `total` is about the exchange.
+pub(super) fn timeouts(all: &lockgate_config::Timeouts, total: Option<Duration>) -> target::Timeouts {
     target::Timeouts {
         connect: all.connect,
         first_event: all.first_event,
         between_events: all.between_events,
         commit: all.commit,
+        total,
     }
+}
+
+/// The quirks of a provider, or those that no dialect of its own knows.
+fn quirks(provider: &Provider) -> Result<Vec<String>, String> {
+    let faces = provider.faces.iter();
+    let dialects = faces.filter_map(|face| dialects::find(&face.dialect, &face.route_type).and_then(Dialect::upstream));
+    let known: Vec<&str> = dialects.flat_map(Upstream::quirks).map(|quirk| quirk.name).collect();
+    let unknown = provider.quirks.iter().filter(|quirk| !known.contains(&quirk.as_str()));
+    let hint = |quirk: &String| match known.as_slice() {
+        [] => ", its dialects know none".to_owned(),
+        names => lockgate_config::expected_one_of(quirk, names.iter().copied()),
+    };
+    let wrong: Vec<_> = unknown.map(|quirk| format!("unknown quirk `{quirk}`{}", hint(quirk))).collect();
+    if wrong.is_empty() { Ok(provider.quirks.clone()) } else { Err(wrong.join("; ")) }
 }
 
 fn headers(provider: &Provider) -> Option<HeaderMap> {

@@ -23,10 +23,10 @@ use arc_swap::ArcSwap;
 use http::{HeaderName, Request, Response};
 use lockgate_config::Config;
 use lockgate_filters::{dialects::Dialect, seal::Sealer};
-use lockgate_layers::{BoxError, body::Body, record::Sink};
+use lockgate_layers::{BoxError, body::Body, record::Sink, translate::StateMemory};
 use tower::util::BoxCloneSyncService;
 
-pub use admit::{Admission, Admitted};
+pub use admit::{Admission, Admitted, Unread};
 pub use build::BuildError;
 pub use directory::{ListedModel, Models};
 
@@ -123,6 +123,11 @@ impl Drop for OpenConnection {
     }
 }
 
+/// Memory for vendors' state: enough for some ten thousand conversations that think before they call, and no more.
+pub fn state_memory() -> StateMemory {
+    StateMemory::new(32 << 20, Duration::from_hours(1))
+}
+
 /// What every snapshot is built on.
 #[derive(Clone)]
 pub struct Parts {
@@ -132,6 +137,8 @@ pub struct Parts {
     pub observer: Arc<Observer>,
     /// Seals foreign opaque state.
     pub sealer: Sealer,
+    /// Keeps state that clients have no place for; outlives reloads.
+    pub memory: StateMemory,
     /// Where the built-in simulator listens.
     pub sim: Option<std::net::SocketAddr>,
 }

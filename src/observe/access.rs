@@ -39,7 +39,11 @@ fn json(record: &Record, facts: &Facts, line: &mut BytesMut) {
     if let Some(client) = record.client {
         object.text("client", &client.to_string());
     }
-    object.optional("key", facts.key.as_deref());
+    if let Some(key) = &facts.key {
+        object.text("key", &key.name);
+        object.optional("owner", key.path.as_deref());
+        object.texts("labels", &key.labels);
+    }
     object.text("dialect", record.dialect_of(facts));
     object.optional("upstream_dialect", facts.upstream_dialect);
     object.optional("model", facts.model.as_deref());
@@ -55,6 +59,11 @@ fn json(record: &Record, facts: &Facts, line: &mut BytesMut) {
         object.number("output_tokens", usage.output());
         object.number("reasoning_tokens", usage.output_reasoning);
     }
+    if facts.media.fetched > 0 {
+        object.number("media", facts.media.fetched.into());
+        object.number("media_bytes", facts.media.bytes);
+    }
+    object.optional("media_error", facts.media.failed);
     object.number("losses", facts.losses.iter().count() as u64);
     object.number("bytes_in", facts.bytes_in);
     object.number("bytes_out", record.bytes_out.load(Ordering::Relaxed));
@@ -85,6 +94,19 @@ fn human(record: &Record, facts: &Facts, line: &mut BytesMut) {
         if facts.attempts > 1 {
             line.extend_from_slice(b" attempts=");
             push_u64(line, facts.attempts.into());
+        }
+    }
+    if let Some(key) = &facts.key {
+        line.extend_from_slice(b" key=");
+        push_visible(line, &key.name);
+        if let Some(owner) = &key.path {
+            line.extend_from_slice(b" owner=");
+            push_visible(line, owner);
+        }
+        for (name, label) in &key.labels {
+            for text in [" ", name, "=", label] {
+                push_visible(line, text);
+            }
         }
     }
     let times = Times::of(record, facts);
@@ -169,6 +191,21 @@ impl Object<'_> {
         }
     }
 
+    /// An object of texts, if there are any.
+    fn texts(&mut self, name: &str, texts: &[(String, String)]) {
+        if texts.is_empty() {
+            return;
+        }
+        self.name(name);
+        for (index, (name, text)) in texts.iter().enumerate() {
+            self.0.extend_from_slice(if index == 0 { b"{" } else { b"," });
+            push_str(self.0, name);
+            self.0.extend_from_slice(b":");
+            push_str(self.0, text);
+        }
+        self.0.extend_from_slice(b"}");
+    }
+
     fn number(&mut self, name: &str, value: u64) {
         self.name(name);
         push_u64(self.0, value);
@@ -243,6 +280,8 @@ fn civil(days: u64) -> (u64, u64, u64) {
 mod tests {
     use std::time::Duration;
 
+    use lockgate_layers::auth::Identity;
+
     use super::*;
 
     #[test]
@@ -263,12 +302,22 @@ mod tests {
     #[test]
     fn a_line_is_one_json_object_whatever_the_client_sent() {
         let record = Record::new("id".into(), "/v1/x".into(), http::Method::POST, "/v1/\"x\n".into(), "openai_chat");
-        let facts = Facts { model: Some("m\u{7}\"".into()), ..Facts::default() };
+        let key = Identity {
+            name: "ci".into(),
+            path: Some("/org/\"team".into()),
+            models: Vec::new(),
+            routes: Vec::new(),
+            expires: None,
+            labels: vec![("te\"am".to_owned(), "a\n".to_owned()), ("env".to_owned(), "b".to_owned())],
+        };
+        let facts = Facts { model: Some("m\u{7}\"".into()), key: Some(key.into()), ..Facts::default() };
         let mut line = BytesMut::new();
         write(LineFormat::Json, &record, &facts, &mut line);
         assert_eq!(line[..].split(|byte| *byte == b'\n').count(), 2, "one line");
         let value: serde_json::Value = serde_json::from_slice(&line).expect("it is JSON");
         assert_eq!(value["model"], "m\u{7}\"");
+        assert_eq!(value["owner"], "/org/\"team");
+        assert_eq!(value["labels"], serde_json::json!({"te\"am": "a\n", "env": "b"}));
         let mut line = BytesMut::new();
         write(LineFormat::Human, &record, &facts, &mut line);
         assert_eq!(line.iter().filter(|byte| **byte < 0x20).count(), 1, "no control character but the line's end");

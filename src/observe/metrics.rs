@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use lockgate_layers::record::{Facts, Record};
+use lockgate_layers::record::{Facts, MediaFacts, Record};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -37,6 +37,10 @@ struct Families {
     tokens: IntCounterVec,
     upstream_errors: IntCounterVec,
     losses: IntCounterVec,
+    key_requests: IntCounterVec,
+    key_tokens: IntCounterVec,
+    media: IntCounterVec,
+    media_bytes: IntCounter,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -104,6 +108,7 @@ impl Metrics {
         for (target, fault) in &facts.failures {
             self.families.upstream_errors.with_label_values(&[&*target.provider, fault]).inc();
         }
+        self.families.count_media(facts.media);
         if let Some(first) = facts.first_event {
             series.first_token.observe(first.saturating_duration_since(record.started).as_secs_f64());
         }
@@ -111,6 +116,7 @@ impl Metrics {
             let upstream = done.saturating_duration_since(sent);
             series.overhead.observe(record.elapsed().saturating_sub(upstream).as_secs_f64());
         }
+        self.count_key(facts);
         let Some(usage) = &facts.usage else { return };
         series.input.inc_by(usage.input());
         series.cached.inc_by(usage.input_cache_read);
@@ -122,6 +128,17 @@ impl Metrics {
             let spread = done.saturating_duration_since(first).as_secs_f64();
             #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
             series.per_token.observe(spread / (usage.output() - 1) as f64);
+        }
+    }
+
+    /// Counts for the gateway key. There are as many as the configuration has.
+    fn count_key(&self, facts: &Facts) {
+        let Some(key) = &facts.key else { return };
+        let owner = key.path.as_deref().unwrap_or_default();
+        self.families.key_requests.with_label_values(&[&*key.name, owner]).inc();
+        let Some(usage) = &facts.usage else { return };
+        for (kind, count) in [("input", usage.input()), ("output", usage.output())] {
+            self.families.key_tokens.with_label_values(&[&*key.name, owner, kind]).inc_by(count);
         }
     }
 
@@ -195,11 +212,26 @@ impl Families {
                 "Members that translation could not carry",
                 &["provider", "model"],
             ),
+            key_requests: counters("lockgate_key_requests_total", "Requests, by gateway key", &["key", "owner"]),
+            key_tokens: counters("lockgate_key_tokens_total", "Tokens, by gateway key", &["key", "owner", "kind"]),
+            media: counters("lockgate_media_fetches_total", "Media fetched by URL, by what came of it", &["result"]),
+            media_bytes: IntCounter::new("lockgate_media_bytes_total", "Bytes of media fetched by URL")
+                .expect("the name is a constant and valid"),
+        }
+    }
+
+    fn count_media(&self, media: MediaFacts) {
+        if media.fetched > 0 {
+            self.media.with_label_values(&["fetched"]).inc_by(media.fetched.into());
+            self.media_bytes.inc_by(media.bytes);
+        }
+        if let Some(failed) = media.failed {
+            self.media.with_label_values(&[failed]).inc();
         }
     }
 
     fn register(&self, registry: &Registry, in_flight: &IntGauge) {
-        let all: [Box<dyn prometheus::core::Collector>; 9] = [
+        let all: [Box<dyn prometheus::core::Collector>; 13] = [
             Box::new(in_flight.clone()),
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
@@ -209,6 +241,10 @@ impl Families {
             Box::new(self.tokens.clone()),
             Box::new(self.upstream_errors.clone()),
             Box::new(self.losses.clone()),
+            Box::new(self.key_requests.clone()),
+            Box::new(self.key_tokens.clone()),
+            Box::new(self.media.clone()),
+            Box::new(self.media_bytes.clone()),
         ];
         for collector in all {
             registry.register(collector).expect("the names are constants and differ");

@@ -142,7 +142,7 @@ impl Writer<'_> {
         }
         let kind = match family {
             Family::Gemini => OpaqueKind::ThoughtSignature,
-            Family::Anthropic => OpaqueKind::Signature,
+            Family::Anthropic | Family::Bedrock => OpaqueKind::Signature,
             _ => OpaqueKind::Encrypted,
         };
         let data = Str::from_static("c2ltLXNpZ25hdHVyZS1vZi10aGlzLXRob3VnaHQ=");
@@ -194,14 +194,21 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, tool: &Tool, prompt: &str) -> bool {
-        let Tool::Function { name, schema, .. } = tool else { return false };
-        let schema = schema.as_ref().map_or_else(|| json!({}), lockgate_filters::model::RawJson::to_value);
-        let args = match invent(&schema, prompt) {
-            Value::Object(args) => Value::Object(args).to_string(),
-            _ => "{}".to_owned(),
+        let (name, kind, args) = match tool {
+            Tool::Function { name, schema, .. } => {
+                let schema = schema.as_ref().map_or_else(|| json!({}), lockgate_filters::model::RawJson::to_value);
+                let args = match invent(&schema, prompt) {
+                    Value::Object(args) => Value::Object(args).to_string(),
+                    _ => "{}".to_owned(),
+                };
+                (name, CallKind::Function, args)
+            }
+            // Free text is what the user said.
+            Tool::Custom { name, .. } => (name, CallKind::Custom, prompt.to_owned()),
+            _ => return false,
         };
         let id = Str::from(format!("call_sim{}", self.next));
-        let call = ToolCall { id, name: name.clone(), kind: CallKind::Function, args: Str::new() };
+        let call = ToolCall { id, name: name.clone(), kind, args: Str::new() };
         let part = self.open(PartKind::ToolCall(call));
         self.words += 1;
         // In two pieces, as models do.
@@ -228,7 +235,7 @@ impl Writer<'_> {
 
 /// Whether the client lets a tool be called.
 fn is_chosen(choice: &ToolChoice, tool: &Tool) -> bool {
-    let Tool::Function { name, .. } = tool else { return false };
+    let (Tool::Function { name, .. } | Tool::Custom { name, .. }) = tool else { return false };
     match choice {
         ToolChoice::None => false,
         ToolChoice::Named(chosen) => chosen == name,

@@ -15,8 +15,9 @@ use http_body_util::{BodyExt, Limited};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use lockgate_filters::{
-    dialects::{self, CallHead, Dialect, Reply, StreamEncoder, StreamForm},
-    model::{ErrorClass, ErrorInfo, Event, Family, Str},
+    dialects::{self, CallHead, Dialect, Operation, Reply, StreamEncoder, StreamForm},
+    estimate,
+    model::{ErrorClass, ErrorInfo, Event, Family, Response as Answer, Str},
     seal::Sealer,
     stream::Folder,
 };
@@ -106,6 +107,8 @@ const ENDPOINTS: &[(&str, &str, &str, &str, Family)] = &[
     ("/v1/messages", "", "anthropic", "llm/v1/chat", Family::Anthropic),
     ("/v1beta/models/", ":generateContent", "gemini", "llm/v1/chat", Family::Gemini),
     ("/v1beta/models/", ":streamGenerateContent", "gemini", "llm/v1/chat", Family::Gemini),
+    ("/v1/messages/count_tokens", "", "anthropic", "llm/v1/count_tokens", Family::Anthropic),
+    ("/v1beta/models/", ":countTokens", "gemini", "llm/v1/count_tokens", Family::Gemini),
     ("/model/", "/converse", "bedrock", "llm/v1/chat", Family::Bedrock),
     ("/model/", "/converse-stream", "bedrock", "llm/v1/chat", Family::Bedrock),
     ("/v2/chat", "", "cohere", "llm/v1/chat", Family::Cohere),
@@ -171,16 +174,12 @@ async fn act(
     if let Some(lie) = behaviour.lie {
         return Ok(lied(dialect, lie, inspection.stream));
     }
-    let reply = Reply {
-        model: inspection.model.clone(),
-        id: Str::from_static("sim-1"),
-        created: 1_735_689_600,
-        form: inspection.stream.unwrap_or(StreamForm::Sse),
-        include_usage: inspection.include_usage,
-        show_reasoning: true,
-        input_estimate: 1,
-        sealer: Sealer::new(b"sim"),
-    };
+    let reply =
+        Reply { model: inspection.model.clone(), include_usage: inspection.include_usage, ..reply(inspection.stream) };
+    if dialect.operation() == Operation::Count {
+        let counted = Answer { counted: Some(estimate::request(&request)), ..Answer::default() };
+        return Ok(json(dialect.encode_response(&counted, &reply)));
+    }
     let steps = script::write(&request, &behaviour, family, Str::from_static("sim-1"));
     Ok(match inspection.stream {
         Some(form) => streamed(dialect, form, &reply, steps, &behaviour),
@@ -188,8 +187,27 @@ async fn act(
     })
 }
 
+/// How answers are written.
+fn reply(stream: Option<StreamForm>) -> Reply {
+    Reply {
+        model: Str::new(),
+        id: Str::from_static("sim-1"),
+        created: 1_735_689_600,
+        form: stream.unwrap_or(StreamForm::Sse),
+        include_usage: false,
+        show_reasoning: true,
+        input_estimate: 1,
+        sealer: Sealer::new(b"sim"),
+    }
+}
+
 fn refuse(dialect: &dyn Dialect, error: &ErrorInfo) -> Response<Body> {
     let mut rsp = json(dialect.encode_error(error, "sim-1"));
+    for (name, value) in dialect.error_headers(error) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            rsp.headers_mut().insert(name, value);
+        }
+    }
     let status = error.upstream_status.unwrap_or_else(|| dialect.error_status(error));
     *rsp.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(seconds) = error.retry_after {
@@ -216,6 +234,11 @@ fn lied(dialect: &'static dyn Dialect, lie: Lie, stream: Option<StreamForm>) -> 
         Lie::Garbage => typed(Body::full(&b"data: {\"half\": \n\n{{{ garbage"[..]), kind),
         Lie::Error => {
             let error = ErrorInfo::new(ErrorClass::Upstream, "sim: an error under status 200, as asked");
+            if stream == Some(StreamForm::EventStream) {
+                let mut event = BytesMut::new();
+                dialect.stream_encoder(&reply(stream)).encode(&Event::Error(Box::new(error)), &mut event);
+                return typed(Body::full(event.freeze()), kind);
+            }
             let body = dialect.encode_error(&error, "sim-1");
             if stream == Some(StreamForm::Sse) {
                 let mut event = BytesMut::from(&b"event: error\ndata: "[..]);

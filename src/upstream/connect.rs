@@ -41,9 +41,13 @@ impl Connector {
     pub(super) async fn connect(&self, endpoint: &Endpoint) -> io::Result<Connection> {
         let host = endpoint.authority.host().trim_start_matches('[').trim_end_matches(']');
         let port = endpoint.authority.port_u16().unwrap_or(if endpoint.tls { 443 } else { 80 });
-        let tcp = connect_any(host, port).await?;
+        self.over(connect_any(host, port).await?, host, endpoint.tls).await
+    }
+
+    /// Makes a connection to `host` of one that stands, with TLS where `tls` says so.
+    pub(super) async fn over(&self, tcp: TcpStream, host: &str, tls: bool) -> io::Result<Connection> {
         tcp.set_nodelay(true)?;
-        if !endpoint.tls {
+        if !tls {
             return Connection::handshake(TokioIo::new(tcp)).await.map_err(io::Error::other);
         }
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;

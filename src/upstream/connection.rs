@@ -56,12 +56,12 @@ impl Connection {
         Ok(Self { sender, driver: Box::pin(driver), gate: Gate::default(), reused: false })
     }
 
-    /// Sends a request. The answer's body gives the connection back to `pool` when it has been read to its end.
+    /// Sends a request. The answer's body gives the connection back to its `home` when it has been read to its end;
+    /// without one it is closed.
     pub(super) async fn send(
         mut self,
         request: Request<Body>,
-        pool: &Arc<Pool>,
-        key: &Key,
+        home: Option<(&Arc<Pool>, &Key)>,
     ) -> Result<Response<Body>, SendError> {
         if self.reused && !self.is_alive().await {
             return Err(SendError::Stale(Box::new(request)));
@@ -81,7 +81,7 @@ impl Connection {
         match answer {
             Ok(rsp) => {
                 self.reused = true;
-                let home = (!closed).then(|| (pool.clone(), key.clone()));
+                let home = home.filter(|_| !closed).map(|(pool, key)| (pool.clone(), key.clone()));
                 Ok(rsp.map(|incoming| wrap(incoming, self, home, closed)))
             }
             Err(mut failed) => match failed.take_message() {
@@ -154,7 +154,7 @@ impl HttpBody for Answer {
             None => Pin::new(incoming).poll_frame(cx),
             Some(connection) => {
                 let Connection { driver, gate, .. } = connection;
-                gate.poll(cx, |cx| {
+                gate.poll_if_woken(cx, |cx| {
                     // Asking first tells hyper that a chunk is wanted, so that driving it can deliver one.
                     let frame = Pin::new(&mut *incoming).poll_frame(cx);
                     if frame.is_ready() || *closed {

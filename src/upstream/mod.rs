@@ -7,6 +7,7 @@
 
 mod connect;
 mod connection;
+mod fetch;
 mod gate;
 mod pool;
 
@@ -21,6 +22,7 @@ use tower::Service;
 
 pub use connect::Connector;
 use connection::{Connection, SendError};
+pub use fetch::MediaFetcher;
 use pool::Pool;
 
 /// Sends requests to providers.
@@ -41,12 +43,17 @@ impl Upstream {
         Self { connector: Arc::new(connector), pool: Arc::new(Pool::default()) }
     }
 
+    /// A fetcher of media that makes connections as this client does, but keeps none.
+    pub fn media_fetcher(&self, settings: &lockgate_config::Media) -> MediaFetcher {
+        MediaFetcher::new(self.connector.clone(), settings)
+    }
+
     async fn send(self, out: Outgoing) -> Result<Response<Body>, BoxError> {
         let Outgoing { endpoint, connect, request, .. } = out;
         let mut request = complete(request, &endpoint);
         let key = pool::Key { tls: endpoint.tls, authority: Str::from(endpoint.authority.as_str()) };
         while let Some(connection) = self.pool.take(&key) {
-            match connection.send(request, &self.pool, &key).await {
+            match connection.send(request, Some((&self.pool, &key))).await {
                 Ok(rsp) => return Ok(rsp),
                 // The provider closed it while it was idle: nothing was read, so a fresh one may be tried.
                 Err(SendError::Stale(returned)) => request = *returned,
@@ -56,7 +63,7 @@ impl Upstream {
         let connection = tokio::time::timeout(connect, self.connector.connect(&endpoint)).await;
         let connection = connection.map_err(|_| refused(&endpoint, "no connection in time"))?;
         let connection: Connection = connection.map_err(|error| refused(&endpoint, &error.to_string()))?;
-        match connection.send(request, &self.pool, &key).await {
+        match connection.send(request, Some((&self.pool, &key))).await {
             Ok(rsp) => Ok(rsp),
             Err(SendError::Stale(_)) => Err(refused(&endpoint, "the connection was closed at once")),
             Err(SendError::Broken(error)) => Err(ExchangeError(error).into()),

@@ -65,6 +65,7 @@ fn fit(face: Face, path: &str, request: Option<Bytes>) -> Option<(String, String
     let (target, model) = match face {
         Face::OpenAi => (face.target("", false), named("/chat/completions")?),
         Face::Anthropic => (face.target("", false), named("/messages")?),
+        Face::Responses => (face.target("", false), named("/responses")?),
         Face::Gemini => {
             let (_, call) = path.split_once("/models/")?;
             let (model, verb) = call.split_once(':')?;

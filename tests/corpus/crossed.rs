@@ -101,3 +101,8 @@ async fn recorded_groq_answers_are_told_in_other_dialects() {
 async fn recorded_mistral_answers_are_told_in_other_dialects() {
     replay("mistral").await;
 }
+
+#[tokio::test]
+async fn recorded_responses_answers_are_told_in_other_dialects() {
+    replay("openai-responses").await;
+}

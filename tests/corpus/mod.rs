@@ -29,6 +29,7 @@ const FOLDERS: &[(&str, Face)] = &[
     ("openai-compat", Face::OpenAi),
     ("groq", Face::OpenAi),
     ("mistral", Face::OpenAi),
+    ("openai-responses", Face::Responses),
 ];
 
 /// Where cases are replayed.

@@ -38,7 +38,11 @@ fn objection(case: &Case, face: Face, seen: &Bytes, status: u16, body: &Bytes) -
         return Some(format!("{}: the request was changed", case.name));
     }
     // A refusal of the key that the gateway holds is the gateway's failure, whatever status it came with.
-    if status == 502 && contains(&case.response, "API_KEY_INVALID") {
+    if status == 502 && ["API_KEY_INVALID", "invalid_api_key"].iter().any(|code| contains(&case.response, code)) {
+        return None;
+    }
+    // A stream of nothing but an error is a failed attempt.
+    if status >= 400 && case.is_sse && contains(&case.response, "event: error") {
         return None;
     }
     if status != case.status {
@@ -104,4 +108,9 @@ async fn recorded_groq_traffic_passes_untouched() {
 #[tokio::test]
 async fn recorded_mistral_traffic_passes_untouched() {
     replay("mistral").await;
+}
+
+#[tokio::test]
+async fn recorded_responses_traffic_passes_untouched() {
+    replay("openai-responses").await;
 }

@@ -1,5 +1,7 @@
 //! Where a body ends: lengths and chunks that contradict themselves.
 
+use tokio::io::AsyncWriteExt as _;
+
 use super::{Either, Refused, Served, Verdict, chat, chat_body, judge, pair, smuggled};
 
 /// Statuses for a request whose framing is wrong; 501 for a coding that nobody implements.
@@ -88,6 +90,16 @@ async fn chunks_are_read_strictly() {
     let smuggled = smuggled();
     let cases = [
         ("trailers", send(format!("{size}\r\n{body}\r\n0\r\nX-Trailer: 1\r\n\r\n")), Served),
+        ("an extension in quotes", send(format!("{size};name=\"va lue\"\r\n{body}\r\n0\r\n\r\n")), Served),
+        ("a line feed in an extension, cut", send(format!("{size};a\nb\r\n")), BAD_LINE),
+        ("a line feed in an extension", send(format!("{size};a\nb\r\n{body}\r\n0\r\n\r\n")), BAD_LINE),
+        ("a carriage return in an extension", send(format!("{size};a\rb\r\n{body}\r\n0\r\n\r\n")), BAD_LINE),
+        ("a space after the size", send(format!("{size} \r\n{body}\r\n0\r\n\r\n{smuggled}")), BAD_LINE),
+        ("a plus sign", send(format!("+{size}\r\n{body}\r\n0\r\n\r\n{smuggled}")), BAD_LINE),
+        ("a trailer without a colon", send(format!("{size}\r\n{body}\r\n0\r\nnonsense\r\n\r\n")), BAD_LINE),
+        ("a folded trailer", send(format!("{size}\r\n{body}\r\n0\r\nX: a\r\n b\r\n\r\n")), BAD_LINE),
+        ("a line feed in a trailer", send(format!("{size}\r\n{body}\r\n0\r\nX: a\nY: b\r\n\r\n")), BAD_LINE),
+        ("framing in a trailer", send(format!("{size}\r\n{body}\r\n0\r\nContent-Length: 5\r\n\r\n")), Served),
         ("an extension", send(format!("{size};name=value\r\n{body}\r\n0\r\n\r\n")), Served),
         ("upper case and zeros", send(format!("000{}\r\n{body}\r\n0\r\n\r\n", size.to_uppercase())), Served),
         ("two chunks", send(format!("1\r\n{{\r\n{:x}\r\n{}\r\n0\r\n\r\n", body.len() - 1, &tail(&body))), Served),
@@ -138,6 +150,78 @@ async fn pipelined_requests_are_answered_in_order_or_not_at_all() {
         }
     }
     gateway.still_serves().await;
+}
+
+#[tokio::test]
+async fn chunks_are_read_strictly_where_they_only_pass() {
+    let (gateway, upstream) = pair().await;
+    let head = "POST /p/up-openai/v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let smuggled = smuggled();
+    for body in ["5;a\nb\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\nnonsense\r\n\r\n"] {
+        let bytes = format!("{head}{body}{smuggled}");
+        let outcome = crate::support::Client::provoke(gateway.port, bytes.as_bytes(), super::LIMIT).await;
+        assert_eq!(outcome.statuses(), [400], "{body:?} must be refused");
+        assert!(outcome.closed, "{body:?} must end the connection");
+        gateway.still_serves().await;
+    }
+    super::assert_unsmuggled(&upstream);
+}
+
+#[tokio::test]
+async fn pipelining_behind_a_passthrough_is_announced_to_be_cut() {
+    let (gateway, upstream) = pair().await;
+    let first = "GET /p/up-openai/v1/first HTTP/1.1\r\nHost: a\r\n\r\n";
+    let bytes = format!("{first}{}", first.replace("first", "second"));
+    let outcome = crate::support::Client::provoke(gateway.port, bytes.as_bytes(), super::LIMIT).await;
+    assert_eq!(outcome.statuses(), [200], "one of the two is answered");
+    let answer = outcome.answers.first().expect("there is one");
+    assert_eq!(answer.get("connection"), Some("close"), "that the other is not must be announced");
+    assert_eq!(upstream.only().head.target(), "/v1/first", "a request that is not answered must not be done");
+}
+
+#[tokio::test]
+async fn requests_behind_an_error_are_answered() {
+    let (gateway, _upstream) = pair().await;
+    let last = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for (name, first, status) in [
+        ("unknown path", "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 404),
+        ("wrong method", "GET /v1/chat/completions HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 405),
+        ("no JSON", "POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n{nope".to_owned(), 400),
+        (
+            "unknown model",
+            {
+                let body = r#"{"model":"nobody","messages":[]}"#;
+                format!("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            },
+            404,
+        ),
+    ] {
+        let bytes = format!("{first}{last}");
+        let outcome = crate::support::Client::provoke(gateway.port, bytes.as_bytes(), super::LIMIT).await;
+        assert_eq!(outcome.statuses(), [status, 200], "{name}: the connection must stay in order");
+    }
+    let bytes = format!("GET /h ealth HTTP/1.1\r\nHost: a\r\n\r\n{last}");
+    let outcome = crate::support::Client::provoke(gateway.port, bytes.as_bytes(), super::LIMIT).await;
+    assert_eq!(outcome.statuses(), [400], "behind a head that is malformed, nothing is a request");
+}
+
+#[tokio::test]
+async fn client_that_closes_its_half_is_taken_for_gone() {
+    let (gateway, upstream) = pair().await;
+    for (bytes, statuses) in [
+        // An answer that is there at once still arrives.
+        (b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(), vec![200]),
+        (b"GET /health HT".to_vec(), vec![]),
+    ] {
+        let mut client = crate::support::Client::open(gateway.port).await;
+        client.send(&bytes).await;
+        client.wire.stream.shutdown().await.expect("a half can be closed");
+        let rest = crate::support::soon("the end of the connection", client.wire.rest()).await;
+        let found = if rest.starts_with(b"HTTP/1.1 200") { vec![200] } else { vec![] };
+        assert_eq!(found, statuses, "{rest:?}");
+    }
+    gateway.still_serves().await;
+    assert!(upstream.seen().is_empty(), "nothing was asked of the upstream");
 }
 
 #[tokio::test]

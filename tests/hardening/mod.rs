@@ -3,13 +3,16 @@
 //! Whatever comes, the answer is a proper error or a proper service: never a hang, a panic, or a second request that
 //! nobody sent.
 
+mod bodies;
 mod early;
 mod framing;
 mod head;
+mod http2;
 mod limits;
 mod paths;
 mod protocol;
 mod random;
+mod refused;
 
 use std::time::Duration;
 

@@ -37,6 +37,35 @@ async fn upgrade_is_not_granted_where_no_route_allows_it() {
 }
 
 #[tokio::test]
+async fn upgrade_that_a_route_allows_takes_its_time() {
+    let upstream = Upstream::start(|_| {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nearly";
+        Script::default().raw(head).pause(Duration::from_millis(1500)).raw("late").silence()
+    })
+    .await;
+    let routes =
+        "[{path: \"/live/{provider}/{rest}\", route_type: passthrough, upgrade: true, timeouts: {total: 500ms}}]";
+    let gateway = Gateway::start(Config::to(&upstream).section("routes", routes)).await;
+    let mut client = Client::open(gateway.port).await;
+    let lines = "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+    client.send(format!("GET /live/up-openai/realtime HTTP/1.1\r\n{lines}\r\n").as_bytes()).await;
+    assert_eq!(client.head().await.status(), 101, "the route allows it");
+    let mut come = Vec::new();
+    crate::support::soon("the late word", async {
+        while !come.ends_with(b"late") {
+            client.try_send(b"frame").await.expect("what follows an upgrade has no total");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let ready = timeout(Duration::from_millis(50), client.wire.piece(&mut Framing::Close)).await;
+            if let Ok(piece) = ready {
+                come.extend_from_slice(&piece.expect("it stays open").expect("it stays open"));
+            }
+        }
+    })
+    .await;
+    assert_eq!(come, b"earlylate", "the bytes must pass as they are");
+}
+
+#[tokio::test]
 async fn upstream_cannot_change_the_protocol_on_its_own() {
     let upstream = Upstream::start(|_| {
         Script::default()

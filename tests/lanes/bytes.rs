@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Answer, Ask, Config, Face, Gateway, Script, Upstream};
 
 /// Requests with everything that a JSON tree would lose: spacing, order, escapes, long numbers, unknown members.
-fn requests(model: &str) -> [(Face, String); 3] {
+fn requests(model: &str) -> [(Face, String); 4] {
     [
         (
             Face::OpenAi,
@@ -30,6 +30,13 @@ fn requests(model: &str) -> [(Face, String); 3] {
             "{\"contents\":[{\"parts\":[{\"text\":\"\\u20ac\"}] , \"role\":\"user\"}],\"generationConfig\":{\"topK\":4.0,\
              \"xFuture\":[1,2 ,3]}}"
                 .to_owned(),
+        ),
+        (
+            Face::Responses,
+            format!(
+                "{{\"input\":[{{\"role\":\"user\",\"content\":\"\\u20ac\"}} ,{{\"id\":\"msg_1\",\"type\":\"item_reference\"}}],\
+                 \"previous_response_id\":\"resp_1\",  \"model\":\"{model}\",\"x\":{{\"model\":1.0e3}}}} "
+            ),
         ),
     ]
 }
@@ -159,6 +166,7 @@ fn by_path(target: &str) -> Face {
     match target {
         "/v1/chat/completions" => Face::OpenAi,
         "/v1/messages" => Face::Anthropic,
+        "/v1/responses" => Face::Responses,
         _ => Face::Gemini,
     }
 }

@@ -21,6 +21,8 @@ async fn whole_answer_of_every_pair_is_told() {
         let text = match to {
             Face::OpenAi | Face::Anthropic => &body["messages"][0]["content"],
             Face::Gemini => &body["contents"][0]["parts"][0]["text"],
+            Face::Responses if body["input"].is_string() => &body["input"],
+            Face::Responses => &body["input"][0]["content"],
         };
         let text = text.as_str().or_else(|| text[0]["text"].as_str());
         assert_eq!(text, Some("the question"), "{to:?} must be asked the question: {body}");
@@ -36,7 +38,7 @@ async fn usage_of_every_pair_is_told() {
         let answer = gateway.ask(&from.ask(&model, "the question", false)).await.expect_status(200).json();
         let (input, output) = match from {
             Face::OpenAi => (&answer["usage"]["prompt_tokens"], &answer["usage"]["completion_tokens"]),
-            Face::Anthropic => (&answer["usage"]["input_tokens"], &answer["usage"]["output_tokens"]),
+            Face::Anthropic | Face::Responses => (&answer["usage"]["input_tokens"], &answer["usage"]["output_tokens"]),
             Face::Gemini => {
                 (&answer["usageMetadata"]["promptTokenCount"], &answer["usageMetadata"]["candidatesTokenCount"])
             }

@@ -15,6 +15,7 @@ mkdir -p "$work"
 
 # Installs once for each state of the two lists.
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+    # Not by the script `pip`: it names the folder that it was made in, and a copied workspace has another.
     python3 -m venv "$venv" &&
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" &&
         cp "$here/requirements.txt" "$venv/installed.txt" || exit 2
@@ -27,19 +28,24 @@ fi
 free_ports() {
     "$venv/bin/python" -c '
 import socket
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
 print(*(s.getsockname()[1] for s in held))'
 }
-read -r port upstream_port <<PORTS
+read -r port upstream_port tls_port <<PORTS
 $(free_ports)
 PORTS
+"$venv/bin/python" "$here/python/certificate.py" "$work" || exit 2
 cat >"$work/lockgate.yaml" <<YAML
-listen: 127.0.0.1:$port
+listeners:
+  - address: 127.0.0.1:$port
+  - {address: "127.0.0.1:$tls_port", tls: {cert: "$work/chain.pem", key: "$work/key.pem"}}
 keys: [{name: sdk, key: sk-test}]
 providers:
   up-openai: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, models: [listed]}
+  up-openai-responses: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, paths: {responses: /v1/responses}}
   up-anthropic: {dialect: anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-api-key}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
+  up-bedrock: {dialect: bedrock, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
   up-cohere: {dialect: cohere, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
   up-ollama: {dialect: ollama, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
 models:
@@ -58,7 +64,8 @@ until "$venv/bin/python" -c "import urllib.request as u; u.urlopen('http://127.0
     sleep 0.1
 done
 
-export LOCKGATE_URL="http://127.0.0.1:$port" LOCKGATE_KEY=sk-test LOCKGATE_UPSTREAM_PORT="$upstream_port"
+export LOCKGATE_TLS_URL="https://127.0.0.1:$tls_port" LOCKGATE_CA="$work/chain.pem"
+export LOCKGATE_BIN="$bin" LOCKGATE_URL="http://127.0.0.1:$port" LOCKGATE_KEY=sk-test LOCKGATE_UPSTREAM_PORT="$upstream_port"
 failed=0
 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$here/python" "$@" || failed=1
 if ! (cd "$here" && node --test --test-concurrency=1 --test-reporter=spec node/*.test.mjs) >"$work/node.log" 2>&1; then

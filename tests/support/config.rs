@@ -29,7 +29,7 @@ impl Config {
         )
     }
 
-    /// The same with `upstream` behind a provider for each dialect: `up-openai`, `up-anthropic`, `up-gemini`.
+    /// The same with `upstream` behind a provider for each dialect: `up-openai`, `up-anthropic` and so on.
     pub(crate) fn to(upstream: &Upstream) -> Self {
         Face::ALL.iter().fold(Self::new(), |config, face| config.provider(face.provider(), *face, &upstream.url()))
     }
@@ -40,6 +40,7 @@ impl Config {
             Face::OpenAi => ("openai", ""),
             Face::Anthropic => ("anthropic", ", auth: {header: x-api-key}"),
             Face::Gemini => ("gemini", ", auth: {header: x-goog-api-key}"),
+            Face::Responses => ("openai", ", paths: {responses: /v1/responses}"),
         };
         self.provider_text(name, &format!("{{dialect: {dialect}, base_url: \"{url}\", api_key: {UPSTREAM_KEY}{auth}}}"))
     }

@@ -1,4 +1,4 @@
-//! The three dialects as a client and an upstream write them, in their plainest form.
+//! The dialects as a client and an upstream write them, in their plainest form.
 
 use serde_json::{Value, json};
 
@@ -10,12 +10,13 @@ pub(crate) enum Face {
     OpenAi,
     Anthropic,
     Gemini,
+    Responses,
 }
 
 // === impl Face ===
 
 impl Face {
-    pub(crate) const ALL: &'static [Self] = &[Self::OpenAi, Self::Anthropic, Self::Gemini];
+    pub(crate) const ALL: &'static [Self] = &[Self::OpenAi, Self::Anthropic, Self::Gemini, Self::Responses];
 
     /// Each dialect as client with each as upstream.
     pub(crate) fn pairs() -> impl Iterator<Item = (Self, Self)> {
@@ -28,13 +29,14 @@ impl Face {
             Self::OpenAi => "up-openai",
             Self::Anthropic => "up-anthropic",
             Self::Gemini => "up-gemini",
+            Self::Responses => "up-responses",
         }
     }
 
     /// The header in which it carries a key, and the key as it stands there.
     pub(crate) fn credential(self, key: &str) -> (&'static str, String) {
         match self {
-            Self::OpenAi => ("authorization", format!("Bearer {key}")),
+            Self::OpenAi | Self::Responses => ("authorization", format!("Bearer {key}")),
             Self::Anthropic => ("x-api-key", key.to_owned()),
             Self::Gemini => ("x-goog-api-key", key.to_owned()),
         }
@@ -46,6 +48,7 @@ impl Face {
         match (self, streamed) {
             (Self::OpenAi, _) => "/v1/chat/completions".to_owned(),
             (Self::Anthropic, _) => "/v1/messages".to_owned(),
+            (Self::Responses, _) => "/v1/responses".to_owned(),
             (Self::Gemini, false) => format!("/v1beta/models/{model}:generateContent"),
             (Self::Gemini, true) => format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
         }
@@ -59,6 +62,7 @@ impl Face {
                 json!({"model": model, "max_tokens": 500, "messages": [{"role": "user", "content": text}]})
             }
             Self::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}),
+            Self::Responses => json!({"model": model, "input": text}),
         };
         if streamed && self != Self::Gemini {
             body["stream"] = json!(true);
@@ -85,6 +89,7 @@ impl Face {
                 "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 7, "totalTokenCount": 18},
                 "modelVersion": "m-real", "responseId": "r-1",
             }),
+            Self::Responses => response("completed", &json!([message(text)])),
         };
         body.to_string()
     }
@@ -102,6 +107,15 @@ impl Face {
                 ),
             ],
             Self::Gemini => Vec::new(),
+            Self::Responses => vec![
+                named(
+                    &json!({"type": "response.created", "sequence_number": 0, "response": response("in_progress", &json!([]))}),
+                ),
+                named(&json!({"type": "response.output_item.added", "sequence_number": 1, "output_index": 0,
+                    "item": {"id": "msg_1", "type": "message", "status": "in_progress", "role": "assistant", "content": []}})),
+                named(&json!({"type": "response.content_part.added", "sequence_number": 2, "item_id": "msg_1",
+                    "output_index": 0, "content_index": 0, "part": {"type": "output_text", "text": "", "annotations": []}})),
+            ],
         }
     }
 
@@ -112,6 +126,9 @@ impl Face {
             Self::Anthropic => named(&json!({
                 "type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})),
             Self::Gemini => gemini(&json!({"content": {"role": "model", "parts": [{"text": text}]}, "index": 0})),
+            Self::Responses => named(&json!({
+                "type": "response.output_text.delta", "sequence_number": 3, "item_id": "msg_1", "output_index": 0,
+                "content_index": 0, "delta": text, "logprobs": []})),
         }
     }
 
@@ -127,6 +144,8 @@ impl Face {
             ],
             Self::Gemini => vec![gemini(&json!({
                 "content": {"role": "model", "parts": [{"text": ""}]}, "finishReason": "STOP", "index": 0}))],
+            Self::Responses => vec![named(&json!({
+                "type": "response.completed", "sequence_number": 4, "response": response("completed", &json!([]))}))],
         }
     }
 
@@ -146,7 +165,7 @@ impl Face {
     /// An error body, as an upstream writes it.
     pub(crate) fn failure(self, status: u16, message: &str) -> String {
         match self {
-            Self::OpenAi => {
+            Self::OpenAi | Self::Responses => {
                 json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}})
             }
             Self::Anthropic => json!({"type": "error", "error": {"type": "api_error", "message": message}}),
@@ -167,6 +186,12 @@ impl Face {
             Self::OpenAi => spoken(&answer["choices"][0]["message"]),
             Self::Anthropic => content(&answer["content"]),
             Self::Gemini => content(&answer["candidates"][0]["content"]["parts"]),
+            Self::Responses => {
+                let items = answer["output"].as_array().cloned().unwrap_or_default();
+                let messages = items.iter().filter(|item| item["type"] == "message");
+                let parts = messages.filter_map(|item| item["content"].as_array()).flatten();
+                parts.map(spoken_part).collect()
+            }
         }
     }
 
@@ -181,6 +206,12 @@ impl Face {
             Self::Anthropic if event["type"] == "content_block_start" => content(&event["content_block"]),
             Self::Anthropic => content(&event["delta"]["text"]),
             Self::Gemini => content(&event["candidates"][0]["content"]["parts"]),
+            Self::Responses
+                if event["type"] == "response.output_text.delta" || event["type"] == "response.refusal.delta" =>
+            {
+                content(&event["delta"])
+            }
+            Self::Responses => String::new(),
         });
         pieces.collect()
     }
@@ -191,6 +222,7 @@ impl Face {
             Self::OpenAi => sse.trim_end().ends_with("data: [DONE]"),
             Self::Anthropic => sse.contains("event: message_stop"),
             Self::Gemini => sse.contains("\"finishReason\""),
+            Self::Responses => sse.contains("event: response.completed") || sse.contains("event: response.incomplete"),
         }
     }
 
@@ -198,7 +230,7 @@ impl Face {
     pub(crate) fn error(self, body: &Value) -> (String, String) {
         let error = &body["error"];
         let (kind, whole) = match self {
-            Self::OpenAi => {
+            Self::OpenAi | Self::Responses => {
                 (&error["type"], ["message", "type", "param", "code"].iter().all(|m| error.get(m).is_some()))
             }
             Self::Anthropic => (&error["type"], body["type"] == "error"),
@@ -211,6 +243,13 @@ impl Face {
 
     /// The error event that a stream has, if it has one.
     pub(crate) fn stream_error(self, sse: &str) -> Option<(String, String)> {
+        // Said twice in this dialect: in the error's own event, and in the last one.
+        if self == Self::Responses {
+            let failed = data(sse).into_iter().find(|event| event["type"] == "response.failed")?;
+            let error = &failed["response"]["error"];
+            let strings = error["code"].as_str().zip(error["message"].as_str());
+            return strings.map(|(code, message)| (code.to_owned(), message.to_owned()));
+        }
         let event = data(sse).into_iter().find(|event| event.get("error").is_some())?;
         Some(self.error(&event))
     }
@@ -236,6 +275,21 @@ fn content(content: &Value) -> String {
 /// What a Chat message or delta says, be it an answer or a refusal.
 fn spoken(message: &Value) -> String {
     content(&message["content"]) + &content(&message["refusal"])
+}
+
+/// What a part of a Responses message says, be it an answer or a refusal.
+fn spoken_part(part: &Value) -> String {
+    content(&part["text"]) + &content(&part["refusal"])
+}
+
+fn message(text: &str) -> Value {
+    json!({"id": "msg_1", "type": "message", "status": "completed", "role": "assistant",
+        "content": [{"type": "output_text", "text": text, "annotations": []}]})
+}
+
+fn response(status: &str, output: &Value) -> Value {
+    json!({"id": "resp_1", "object": "response", "created_at": 1_700_000_000, "status": status, "model": "m-real",
+        "error": null, "incomplete_details": null, "output": output, "usage": {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}})
 }
 
 fn chat(delta: &Value, finish: Option<&str>) -> String {

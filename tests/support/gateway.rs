@@ -140,7 +140,10 @@ impl Gateway {
 
     /// The same with any text.
     pub(crate) fn reload_text(&self, yaml: &str) {
-        fs::write(self.dir.join("lockgate.yaml"), in_dir(&self.dir, yaml)).expect("a test can write its folder");
+        // In one step: a reload that is under way must not read half of it.
+        let written = self.dir.join("lockgate.yaml.new");
+        fs::write(&written, in_dir(&self.dir, yaml)).expect("a test can write its folder");
+        fs::rename(written, self.dir.join("lockgate.yaml")).expect("a test can write its folder");
         self.signal(Signal::HUP);
     }
 

@@ -3,6 +3,7 @@
 mod context;
 mod keys;
 mod listeners;
+mod media;
 mod models;
 mod provider;
 mod providers;
@@ -38,6 +39,7 @@ pub(crate) fn check(document: &Document<RawConfig>, env: &dyn Env) -> Result<Con
         routes,
         limits,
         passthrough,
+        media: media::check(&root.key("media"), raw.media.as_ref()),
         provider_keys: raw.provider_keys.unwrap_or_default(),
         log: settings::log(&root.key("log"), raw.log.as_ref()),
         threads: raw.server.as_ref().and_then(|server| server.threads).unwrap_or(0) as usize,

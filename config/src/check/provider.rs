@@ -152,6 +152,7 @@ fn check_paths(at: &At<'_>, paths: &RawPaths) -> Option<()> {
         ("responses", &paths.responses),
         ("completions", &paths.completions),
         ("generate", &paths.generate),
+        ("count_tokens", &paths.count_tokens),
         ("models", &paths.models),
     ];
     let mut sound = Some(());

@@ -97,7 +97,7 @@ fn base<'n>(at: &At<'_>, name: &'n str, raw: &'n RawProvider) -> Option<(&'n str
             at.error("missing key `base_url`".to_owned());
             None
         }
-        (Some(dialect), true) => Some((name, catalog::of_dialect(dialect))),
+        (Some(dialect), true) => Some((name, catalog::of_dialect(dialect, raw.paths.as_ref()))),
     }
 }
 

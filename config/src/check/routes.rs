@@ -3,7 +3,7 @@
 use super::context::{At, Context};
 use super::models::names_target;
 use super::providers::Providers;
-use super::settings::{failover_overrides, limits_with, timeout_overrides};
+use super::settings::{failover_overrides, limits_with, route_timeouts};
 use crate::document::{self, Document};
 use crate::env::MapEnv;
 use crate::nearest::{did_you_mean, expected_one_of};
@@ -59,10 +59,13 @@ fn route(at: &At<'_>, raw: &RawRoute, limits: Limits, builtin: bool) -> Option<R
         let hint = expected_one_of(&raw.route_type, ROUTE_TYPES.iter().copied());
         at.key("route_type").error(format!("unknown route type `{}`{hint}", raw.route_type));
     }
+    if known_type {
+        refuse_idle_settings(at, raw);
+    }
     let dialects = dialects(&at.key("dialect"), raw);
     let methods = methods(&at.key("methods"), raw);
     let limits = limits_with(at, raw.limits.as_ref(), limits);
-    let timeouts = timeout_overrides(at, raw.timeouts.as_ref());
+    let timeouts = route_timeouts(at, raw.timeouts.as_ref());
     let failover = failover_overrides(at, raw.layers.as_ref());
     let path = path.filter(|_| known_type)?;
     if raw.route_type == "passthrough" && !path.captures("provider") {
@@ -82,6 +85,26 @@ fn route(at: &At<'_>, raw: &RawRoute, limits: Limits, builtin: bool) -> Option<R
         failover,
         builtin,
     })
+}
+
+/// Refuses what a route of this type does not look at.
+fn refuse_idle_settings(at: &At<'_>, raw: &RawRoute) {
+    let chats = CONVERSATIONS.contains(&raw.route_type.as_str());
+    let passes = raw.route_type == "passthrough";
+    let limits = raw.limits.as_ref();
+    for (place, written, used) in [
+        (at.key("model"), raw.model.is_some(), chats),
+        (at.key("model_override"), raw.model_override.is_some(), chats),
+        (at.key("strict"), raw.strict == Some(true), chats),
+        (at.key("layers"), raw.layers.is_some(), chats),
+        (at.key("upgrade"), raw.upgrade == Some(true), passes),
+        (at.key("limits").key("body"), limits.is_some_and(|limits| limits.body.is_some()), chats),
+        (at.key("limits").key("upload"), limits.is_some_and(|limits| limits.upload.is_some()), passes),
+    ] {
+        if written && !used {
+            place.error(format!("this has no effect on a route of type `{}`", raw.route_type));
+        }
+    }
 }
 
 fn dialects(at: &At<'_>, raw: &RawRoute) -> Vec<String> {

@@ -6,8 +6,8 @@ use super::context::At;
 use super::providers::Providers;
 use crate::nearest::{did_you_mean, expected_one_of};
 use crate::raw::{
-    RawDuration, RawFailover, RawLayers, RawLimitOverrides, RawLimits, RawLog, RawPassthrough, RawSize,
-    RawTimeoutOverrides, RawTimeouts, RawTrigger,
+    RawDuration, RawFailover, RawLayers, RawLimitOverrides, RawLimits, RawLog, RawPassthrough, RawRouteTimeouts,
+    RawSize, RawTimeoutOverrides, RawTimeouts, RawTrigger,
 };
 use crate::types::{Failover, FailoverOverrides, Glob, Limits, Log, Passthrough, TimeoutOverrides, Timeouts, Trigger};
 use crate::units;
@@ -20,6 +20,9 @@ const TRIGGERS: &[(&str, Trigger)] = &[
     ("4xx", Trigger::StatusClass(4)),
     ("5xx", Trigger::StatusClass(5)),
 ];
+
+/// The HTTP parser takes no head beyond 1 MiB - 1.
+const MAX_HEAD: usize = 1_000_000;
 
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
@@ -41,7 +44,21 @@ pub(super) fn timeouts(at: &At<'_>, raw: Option<&RawTimeouts>) -> Timeouts {
     }
 }
 
+/// Reads the timeouts of a provider, model or target.
 pub(super) fn timeout_overrides(at: &At<'_>, raw: Option<&RawTimeoutOverrides>) -> TimeoutOverrides {
+    let Some(raw) = raw else { return TimeoutOverrides::default() };
+    let at = at.key("timeouts");
+    TimeoutOverrides {
+        connect: duration(&at, "connect", raw.connect.as_ref()),
+        first_event: duration(&at, "first_event", raw.first_event.as_ref()),
+        between_events: duration(&at, "between_events", raw.between_events.as_ref()),
+        total: duration(&at, "total", raw.total.as_ref()),
+        commit: duration(&at, "commit", raw.commit.as_ref()),
+        ..TimeoutOverrides::default()
+    }
+}
+
+pub(super) fn route_timeouts(at: &At<'_>, raw: Option<&RawRouteTimeouts>) -> TimeoutOverrides {
     let Some(raw) = raw else { return TimeoutOverrides::default() };
     let at = at.key("timeouts");
     TimeoutOverrides {
@@ -55,7 +72,7 @@ pub(super) fn timeout_overrides(at: &At<'_>, raw: Option<&RawTimeoutOverrides>) 
     }
 }
 
-fn duration(at: &At<'_>, name: &str, raw: Option<&RawDuration>) -> Option<Duration> {
+pub(super) fn duration(at: &At<'_>, name: &str, raw: Option<&RawDuration>) -> Option<Duration> {
     at.key(name).take(units::duration(&raw?.0))
 }
 
@@ -66,7 +83,7 @@ pub(super) fn limits(at: &At<'_>, raw: Option<&RawLimits>) -> Limits {
     Limits {
         body: memory(at, "body", raw.body.as_ref()).unwrap_or(defaults.body),
         upload: size(at, "upload", raw.upload.as_ref()).unwrap_or(defaults.upload),
-        head: memory(at, "head", raw.head.as_ref()).unwrap_or(defaults.head),
+        head: head(at, raw.head.as_ref()).unwrap_or(defaults.head),
         headers: count(raw.headers, defaults.headers),
         connections: count(raw.connections, defaults.connections),
     }
@@ -83,7 +100,7 @@ pub(super) fn limits_with(at: &At<'_>, raw: Option<&RawLimitOverrides>, top: Lim
     }
 }
 
-fn size(at: &At<'_>, name: &str, raw: Option<&RawSize>) -> Option<u64> {
+pub(super) fn size(at: &At<'_>, name: &str, raw: Option<&RawSize>) -> Option<u64> {
     let at = at.key(name);
     let bytes = match raw? {
         RawSize::Bytes(bytes) => *bytes,
@@ -93,6 +110,15 @@ fn size(at: &At<'_>, name: &str, raw: Option<&RawSize>) -> Option<u64> {
         at.error("a size must be more than zero".to_owned());
     }
     Some(bytes)
+}
+
+/// The size of a request head, up to what the HTTP parser takes.
+fn head(at: &At<'_>, raw: Option<&RawSize>) -> Option<usize> {
+    let size = memory(at, "head", raw)?;
+    if size > MAX_HEAD {
+        at.key("head").error(format!("a request head of {size} bytes is too large, expected at most `1MB`"));
+    }
+    Some(size)
 }
 
 /// A size of something that is held in memory.

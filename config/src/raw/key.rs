@@ -16,9 +16,9 @@ pub(crate) struct RawKey {
     pub(crate) key: Option<RawSecret>,
     /// The key's digest: `sha256:` and 64 hexadecimal digits.
     pub(crate) hash: Option<String>,
-    /// Owner, as a path: `/org/team/person`.
+    /// Owner for the access line and metrics, as a path: `/org/team/person`.
     pub(crate) path: Option<String>,
-    /// Labels for logs and metrics.
+    /// Labels for the access line, by name.
     pub(crate) labels: Option<Named<String>>,
     /// Models it may use, `*` standing for any text: `openai/*`. Default: all.
     pub(crate) models: Option<Vec<String>>,

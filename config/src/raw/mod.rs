@@ -21,8 +21,8 @@ pub(crate) use self::provider::{RawAuth, RawAuthParts, RawModelNames, RawPaths, 
 pub(crate) use self::route::{RawDialects, RawRoute};
 pub(crate) use self::scalar::{RawDuration, RawSecret, RawSize};
 pub(crate) use self::settings::{
-    RawFailover, RawLayers, RawLimitOverrides, RawLimits, RawListener, RawLog, RawPassthrough, RawServer,
-    RawTimeoutOverrides, RawTimeouts, RawTrigger,
+    RawFailover, RawLayers, RawLimitOverrides, RawLimits, RawListener, RawLog, RawMedia, RawPassthrough,
+    RawRouteTimeouts, RawServer, RawTimeoutOverrides, RawTimeouts, RawTrigger,
 };
 use crate::types::ProviderKeys;
 
@@ -51,6 +51,8 @@ pub(crate) struct RawConfig {
     pub(crate) layers: Option<RawLayers>,
     /// Forwarding of what the gateway does not understand, under `/p/{provider}/`.
     pub(crate) passthrough: Option<RawPassthrough>,
+    /// Media that requests name by URL, where the provider takes only bytes.
+    pub(crate) media: Option<RawMedia>,
     /// Whose provider keys are used: the configured ones, those callers send, or both. Default: `both`.
     pub(crate) provider_keys: Option<ProviderKeys>,
     /// What is logged.

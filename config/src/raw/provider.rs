@@ -20,7 +20,7 @@ pub(crate) struct RawProvider {
     pub(crate) kind: Option<Kind>,
     /// Scheme, host and fixed path prefix; may end in `/v1`, which then counts once.
     pub(crate) base_url: Option<String>,
-    /// Dialect of the `chat` path: `openai`, `anthropic`, `gemini`, `cohere` or `ollama`.
+    /// Dialect of the `chat` path: `openai`, `anthropic`, `gemini`, `bedrock`, `cohere` or `ollama`.
     pub(crate) dialect: Option<String>,
     /// How a request shows its key: `none`, `{header: name, scheme: Bearer}` or `{query: name}`.
     pub(crate) auth: Option<RawAuth>,
@@ -103,6 +103,8 @@ pub(crate) struct RawPaths {
     pub(crate) completions: Option<String>,
     /// Generation from one prompt, in the `ollama` dialect.
     pub(crate) generate: Option<String>,
+    /// Counting of tokens, in the provider's `dialect`.
+    pub(crate) count_tokens: Option<String>,
     /// The list of models.
     pub(crate) models: Option<String>,
 }
@@ -180,6 +182,7 @@ fn over_paths(own: Option<RawPaths>, base: Option<RawPaths>) -> Option<RawPaths>
         responses: own.responses.or(base.responses),
         completions: own.completions.or(base.completions),
         generate: own.generate.or(base.generate),
+        count_tokens: own.count_tokens.or(base.count_tokens),
         models: own.models.or(base.models),
     })
 }

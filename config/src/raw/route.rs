@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{RawLayers, RawLimitOverrides, RawTimeoutOverrides};
+use super::{RawLayers, RawLimitOverrides, RawRouteTimeouts};
 use crate::types::ModelOverride;
 
 /// A path, what is asked there, and how it is asked.
@@ -13,7 +13,8 @@ use crate::types::ModelOverride;
 pub(crate) struct RawRoute {
     /// Path with captures in braces: `/v1/models/{model}:generateContent`.
     pub(crate) path: String,
-    /// What is asked: `llm/v1/chat`, `llm/v1/responses`, `llm/v1/completions`, `llm/v1/models` or `passthrough`.
+    /// What is asked: `llm/v1/chat`, `llm/v1/responses`, `llm/v1/completions`, `llm/v1/count_tokens`,
+    /// `llm/v1/models` or `passthrough`.
     pub(crate) route_type: String,
     /// How it is asked. Default: `openai` for chat, else told from the request. Where several dialects share a path,
     /// a list of them: the first that knows the request's body as its own takes it.
@@ -31,7 +32,7 @@ pub(crate) struct RawRoute {
     /// Limits of this route.
     pub(crate) limits: Option<RawLimitOverrides>,
     /// Timeouts of this route.
-    pub(crate) timeouts: Option<RawTimeoutOverrides>,
+    pub(crate) timeouts: Option<RawRouteTimeouts>,
     /// Parameters of layers for this route.
     pub(crate) layers: Option<RawLayers>,
 }

@@ -57,11 +57,15 @@ pub(crate) struct RawTimeouts {
     pub(crate) write: Option<RawDuration>,
 }
 
-/// Timeouts that a provider, route, model or target may set for itself.
+/// Timeouts that a route may set for itself.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "TimeoutOverrides")]
-pub(crate) struct RawTimeoutOverrides {
+#[schemars(rename = "RouteTimeouts", extend("x-elsewhere" = {
+    "head": "is needed before a route is known: set it at the top",
+    "idle": "belongs to a connection, which may serve several routes: set it at the top",
+    "drain": "belongs to the process: set it at the top",
+}))]
+pub(crate) struct RawRouteTimeouts {
     /// Connecting to a provider, TLS included.
     pub(crate) connect: Option<RawDuration>,
     /// From the sent request to the first meaningful event of the answer.
@@ -78,6 +82,29 @@ pub(crate) struct RawTimeoutOverrides {
     pub(crate) write: Option<RawDuration>,
 }
 
+/// Timeouts that a provider, model or target may set for itself.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "TimeoutOverrides", extend("x-elsewhere" = {
+    "body": "is about the client, before a target is chosen: set it for a route or at the top",
+    "write": "is about the client, whoever answers: set it for a route or at the top",
+    "head": "is about the client, before its request is known: set it at the top",
+    "idle": "is about the client's connection: set it at the top",
+    "drain": "belongs to the process: set it at the top",
+}))]
+pub(crate) struct RawTimeoutOverrides {
+    /// Connecting to a provider, TLS included.
+    pub(crate) connect: Option<RawDuration>,
+    /// From the sent request to the first meaningful event of the answer.
+    pub(crate) first_event: Option<RawDuration>,
+    /// Between two events of an answer.
+    pub(crate) between_events: Option<RawDuration>,
+    /// A whole attempt of a provider or target; of a model, the whole request, all attempts included.
+    pub(crate) total: Option<RawDuration>,
+    /// Holding an answer back for its first meaningful event before it is committed to the client.
+    pub(crate) commit: Option<RawDuration>,
+}
+
 /// How large things may be.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -87,10 +114,10 @@ pub(crate) struct RawLimits {
     pub(crate) body: Option<RawSize>,
     /// A request body that only passes. Default: `1GiB`.
     pub(crate) upload: Option<RawSize>,
-    /// A request head. Default: `64KiB`.
+    /// A request head, at most `1MB`. Default: `64KiB`.
     pub(crate) head: Option<RawSize>,
-    /// Header lines of a request. Default: 100.
-    #[schemars(range(min = 1, max = 10_000))]
+    /// Header lines of a request, at most 256. Default: 100.
+    #[schemars(range(min = 1, max = 256))]
     pub(crate) headers: Option<u32>,
     /// Client connections at a time; 0 for no limit. Default: 0.
     pub(crate) connections: Option<u32>,
@@ -150,6 +177,25 @@ pub(crate) struct RawPassthrough {
     pub(crate) deny: Option<Vec<String>>,
     /// Forwards unknown paths under `/v1/` too, to the provider of the request's model. Default: `true`.
     pub(crate) v1_alias: Option<bool>,
+}
+
+/// Media that requests name by URL, where the provider takes only bytes.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Media")]
+pub(crate) struct RawMedia {
+    /// Fetches them; otherwise such requests are refused. Default: `true`.
+    pub(crate) fetch: Option<bool>,
+    /// All media of one request together. Default: `20MiB`.
+    pub(crate) max_bytes: Option<RawSize>,
+    /// Fetching one of them, redirects included. Default: `10s`.
+    pub(crate) timeout: Option<RawDuration>,
+    /// Redirects that are followed. Default: 3.
+    #[schemars(range(max = 10))]
+    pub(crate) max_redirects: Option<u32>,
+    /// Hosts (`media.example.com`, `*.example.com`), addresses and networks (`10.1.0.0/16`) that may be private and have
+    /// any port. Default: none.
+    pub(crate) allow: Option<Vec<String>>,
 }
 
 /// What is logged.

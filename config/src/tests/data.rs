@@ -40,8 +40,25 @@ fn each_dialect_has_an_entry_of_its_name_and_a_simulator() {
     let config = loaded("", &MapEnv::new());
     let sim = config.provider("sim").expect("the simulator is always on");
     let dialects: Vec<_> = sim.faces.iter().map(|face| face.dialect.as_str()).collect();
-    assert_eq!(dialects, ["openai", "anthropic", "gemini", "cohere", "ollama", "ollama"]);
-    assert!(config.provider("sim-gemini").is_some_and(|provider| provider.faces.len() == 1));
+    assert!(DIALECTS.iter().all(|dialect| dialects.contains(dialect)), "`sim` speaks them all: {dialects:?}");
+    let gemini = config.provider("sim-gemini").expect("there is one for each dialect");
+    assert!(gemini.faces.iter().all(|face| face.dialect == "gemini"), "it speaks nothing else");
+}
+
+#[test]
+fn a_server_of_ones_own_has_an_api_beside_chat_only_if_it_says_so() {
+    let faces = |paths: &str| {
+        let text = format!("providers: {{house: {{dialect: openai, base_url: http://10.0.0.5{paths}}}}}");
+        let config = loaded(&text, &MapEnv::new());
+        let house = config.provider("house").expect("it is configured");
+        house.faces.iter().map(|face| (face.route_type.clone(), face.path.clone())).collect::<Vec<_>>()
+    };
+    let chat = ("llm/v1/chat".to_owned(), "/v1/chat/completions".to_owned());
+    assert_eq!(faces(""), std::slice::from_ref(&chat));
+    let responses = ("llm/v1/responses".to_owned(), "/v1/responses".to_owned());
+    assert_eq!(faces(", paths: {responses: /v1/responses}"), std::slice::from_ref(&responses));
+    let both = ", paths: {responses: /v1/responses, chat: /v1/chat/completions}";
+    assert_eq!(faces(both), [chat, responses]);
 }
 
 #[test]
@@ -72,11 +89,26 @@ fn a_server_of_ollamas_dialect_is_spoken_to_in_it_alone() {
 }
 
 #[test]
+fn bedrock_streams_at_a_path_of_its_own() {
+    let env = MapEnv::new()
+        .with_var("AWS_BEARER_TOKEN_BEDROCK", "key")
+        .with_var("BEDROCK_BASE_URL", "https://bedrock-runtime.eu-central-1.amazonaws.com");
+    let config = loaded("", &env);
+    let provider = config.provider("bedrock").expect("its key is set");
+    assert_eq!(provider.base_url.authority, "bedrock-runtime.eu-central-1.amazonaws.com");
+    let face = provider.face("bedrock").expect("it speaks its own");
+    assert_eq!(face.path, "/model/{model}/converse");
+    assert_eq!(face.stream_path.as_deref(), Some("/model/{model}/converse-stream"));
+}
+
+#[test]
 fn the_built_in_routes_serve_every_dialect() {
     let config = loaded("", &MapEnv::new());
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");
     assert_eq!(route("/v1/chat/completions").dialects, ["openai"]);
     assert_eq!(route("/v1/chat/completions").methods, ["POST"]);
+    assert_eq!(route("/v1/responses").dialects, ["openai"]);
+    assert_eq!(route("/v1/responses").route_type, "llm/v1/responses");
     assert_eq!(route("/v1/messages").dialects, ["anthropic"]);
     assert_eq!(route("/v1beta/models/{model}:streamGenerateContent").dialects, ["gemini"]);
     assert_eq!(
@@ -85,6 +117,7 @@ fn the_built_in_routes_serve_every_dialect() {
     );
     assert_eq!(route("/api/generate").route_type, "llm/v1/completions");
     assert!(route("/v1/models/{id}").dialects.is_empty());
+    assert_eq!(route("/model/{model}/converse-stream").dialects, ["bedrock"]);
     assert_eq!(route("/v1/models/{id}").methods, ["GET"]);
     assert!(route("/p/{provider}/{rest}").methods.is_empty(), "any method passes");
     assert!(config.routes.iter().all(|route| route.builtin));

@@ -7,7 +7,16 @@ fn names(text: &str, env: &MapEnv) -> Vec<String> {
     loaded(text, env).providers.into_iter().map(|provider| provider.name).collect()
 }
 
-const SIMULATORS: [&str; 6] = ["sim", "sim-openai", "sim-anthropic", "sim-gemini", "sim-cohere", "sim-ollama"];
+const SIMULATORS: [&str; 8] = [
+    "sim",
+    "sim-openai",
+    "sim-openai-responses",
+    "sim-anthropic",
+    "sim-gemini",
+    "sim-cohere",
+    "sim-ollama",
+    "sim-bedrock",
+];
 
 #[test]
 fn without_a_file_the_simulators_are_on() {

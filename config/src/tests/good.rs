@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::loaded;
-use crate::{Auth, Balance, KeyMaterial, LogFormat, MapEnv, ModelOverride, Secret, Target, TimeoutOverrides, Trigger};
+use crate::{
+    Auth, Balance, KeyMaterial, LogFormat, MapEnv, Media, ModelOverride, Secret, Target, TimeoutOverrides, Trigger,
+};
 
 fn target(provider: &str, model: &str, weight: u32) -> Target {
     Target { provider: provider.to_owned(), model: model.to_owned(), weight, timeouts: TimeoutOverrides::default() }
@@ -167,6 +169,20 @@ provider_keys: request
     assert!(config.passthrough.allows("openai", "v1/files") && config.passthrough.allows("groq", "v1/files/x"));
     assert!(!config.passthrough.allows("openai", "v1/admin/keys") && !config.passthrough.allows("groq", "v1/models"));
     assert_eq!((config.log.format, config.log.access, config.threads), (LogFormat::Json, false, 3));
+}
+
+#[test]
+fn media_are_fetched_within_limits_unless_told_otherwise() {
+    let media = loaded("", &MapEnv::new()).media;
+    assert_eq!(media, Media::default());
+    assert_eq!((media.fetch, media.max_bytes, media.max_redirects), (true, 20 << 20, 3));
+    let text = "media: { fetch: false, max_bytes: 1MiB, timeout: 3s, max_redirects: 0, allow: [\"*.Corp.example\", 10.1.0.0/16, \"::1\"] }";
+    let media = loaded(text, &MapEnv::new()).media;
+    assert_eq!((media.fetch, media.max_bytes, media.timeout.as_secs(), media.max_redirects), (false, 1 << 20, 3, 0));
+    let allow: Vec<_> = media.allow.iter().map(ToString::to_string).collect();
+    assert_eq!(allow, ["*.corp.example", "10.1.0.0/16", "::1/128"]);
+    let config = loaded("media: { allow: [\"*\"] }", &MapEnv::new());
+    assert!(config.warnings[0].message.contains("any machine"), "{}", config.warnings[0].message);
 }
 
 #[test]

@@ -112,6 +112,50 @@ fn values() {
 }
 
 #[test]
+fn settings_where_they_have_no_effect() {
+    let near = "is about the client, before a target is chosen: set it for a route or at the top";
+    one(
+        "providers: {openai: {timeouts: {body: 5s}}}\n",
+        &format!("1:33 /providers/openai/timeouts/body: `body` has no effect here, it {near}"),
+    );
+    one(
+        "models: {a: {targets: [sim/a], timeouts: {write: 5s}}}\n",
+        "1:43 /models/a/timeouts/write: `write` has no effect here, it is about the client, whoever answers: set it for \
+         a route or at the top",
+    );
+    one(
+        "models: {a: {targets: [{model: sim/a, timeouts: {body: 5s}}]}}\n",
+        &format!("1:50 /models/a/targets/0/timeouts/body: `body` has no effect here, it {near}"),
+    );
+    one(
+        "routes: [{path: /a, route_type: llm/v1/chat, timeouts: {idle: 5s}}]\n",
+        "1:57 /routes/0/timeouts/idle: `idle` has no effect here, it belongs to a connection, which may serve several \
+         routes: set it at the top",
+    );
+    let passes = "this has no effect on a route of type `passthrough`";
+    for (setting, column, path) in [
+        ("model: sim/a", 66, "model"),
+        ("strict: true", 67, "strict"),
+        ("limits: {body: 1MiB}", 74, "limits/body"),
+        ("layers: {failover: {attempts: 1}}", 59, "layers"),
+    ] {
+        one(
+            &format!("routes: [{{path: \"/a/{{provider}}\", route_type: passthrough, {setting}}}]\n"),
+            &format!("1:{column} /routes/0/{path}: {passes}"),
+        );
+    }
+    one(
+        "routes: [{path: /a, route_type: llm/v1/chat, upgrade: true}]\n",
+        "1:55 /routes/0/upgrade: this has no effect on a route of type `llm/v1/chat`",
+    );
+    one(
+        "limits: {head: 2MiB}\n",
+        "1:16 /limits/head: a request head of 2097152 bytes is too large, expected at most `1MB`",
+    );
+    one("limits: {headers: 300}\n", "1:19 /limits/headers: `300` is too large, expected at most 256");
+}
+
+#[test]
 fn yaml() {
     one("a: [\n", "2:1 /a/0: invalid yaml: while parsing a node, did not find expected node content");
     one("a: {b: !x 1}\n", "1:8 /a/b: tag `!x` is not supported");
@@ -164,7 +208,7 @@ fn providers() {
     one("providers: {x: {dialect: openai}}\n", "1:13 /providers/x: missing key `base_url`");
     one(
         "providers: {x: {base_url: http://h}}\n",
-        "1:13 /providers/x: missing key `dialect`, expected `openai`, `anthropic`, `gemini`, `cohere` or `ollama`",
+        "1:13 /providers/x: missing key `dialect`, expected `openai`, `anthropic`, `gemini`, `bedrock`, `cohere` or `ollama`",
     );
     one(
         "providers: {x: {dialect: opeanai, base_url: http://h}}\n",
@@ -303,4 +347,18 @@ fn gateway_keys() {
         "keys: [{name: a, key: 0123456789abcdef-x, routes: [v1]}]\n",
         "1:52 /keys/0/routes/0: invalid path pattern `v1`, expected `/` at its beginning",
     );
+}
+
+#[test]
+fn exemptions_of_media_are_hosts_or_networks() {
+    one(
+        "media: { allow: [10.1.2.3/16] }",
+        "1:18 /media/allow/0: network `10.1.2.3/16` has bits beyond its prefix, did you mean `10.1.0.0/16`?",
+    );
+    one(
+        "media: { allow: [a.example, \"http://b.example\"] }",
+        "1:29 /media/allow/1: invalid host `http://b.example`, expected a host such as `*.example.com`, without scheme and port, or a network such as `10.1.0.0/16`",
+    );
+    one("media: { max_redirects: 11 }", "1:25 /media/max_redirects: `11` is too large, expected at most 10");
+    one("media: { max_byte: 1MiB }", "1:10 /media/max_byte: unknown key `max_byte`, did you mean `max_bytes`?");
 }

@@ -14,7 +14,7 @@ pub struct Key {
     pub material: KeyMaterial,
     /// Owner, as a path.
     pub path: Option<String>,
-    /// Labels for logs and metrics.
+    /// Labels for the access line, by name.
     pub labels: Vec<(String, String)>,
     /// Models it may use; none listed means all.
     pub models: Vec<Glob>,

@@ -1,6 +1,7 @@
 //! What the gateway uses: checked, defaults applied, names resolved.
 
 mod key;
+mod media;
 mod model;
 mod path;
 mod provider;
@@ -11,6 +12,7 @@ mod url;
 use std::net::SocketAddr;
 
 pub use self::key::{Glob, Key, KeyMaterial};
+pub use self::media::{Exempt, Media, Network};
 pub use self::model::{Balance, Model, Target};
 pub use self::path::{PathPattern, Segment};
 pub use self::provider::{Auth, Face, Kind, ModelNames, Provider, ProviderKeys};
@@ -46,6 +48,8 @@ pub struct Config {
     pub failover: Failover,
     /// What passes untranslated.
     pub passthrough: Passthrough,
+    /// Media that requests name by URL.
+    pub media: Media,
     /// Whose provider keys are used.
     pub provider_keys: ProviderKeys,
     /// What is logged.

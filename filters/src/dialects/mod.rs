@@ -4,12 +4,16 @@
 //! edited in place, so that traffic between two speakers of it passes untouched. No file here names two dialects.
 
 pub mod anthropic;
+pub mod bedrock_converse;
 pub mod cohere;
+pub mod counting;
 pub mod gemini;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 
 use bytes::{Bytes, BytesMut};
+use counting::Counting;
 
 use crate::{
     json::Splice,
@@ -22,14 +26,23 @@ pub const DIALECTS: &[&dyn Dialect] = &[
     &openai_chat::OpenAiChat,
     &anthropic::Anthropic,
     &gemini::Gemini,
+    &bedrock_converse::BedrockConverse,
+    &openai_responses::OpenAiResponses,
     &cohere::Cohere,
     &ollama::Ollama,
     &ollama::OllamaGenerate,
 ];
 
+/// Every dialect that counts tokens. A new one is a file in its dialect's folder and a line here.
+pub const COUNTERS: &[&dyn Upstream] = &[&Counting(anthropic::CountTokens), &Counting(gemini::CountTokens)];
+
+/// The route type of counting.
+pub const COUNT: &str = "llm/v1/count_tokens";
+
 /// The dialect that configuration calls `name` for requests of `route_type`.
 pub fn find(name: &str, route_type: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().copied().find(|dialect| dialect.config_name() == (name, route_type))
+    let counters = COUNTERS.iter().map(|&counter| counter as &dyn Dialect);
+    DIALECTS.iter().copied().chain(counters).find(|dialect| dialect.config_name() == (name, route_type))
 }
 
 /// The dialects that upstreams speak.
@@ -45,8 +58,19 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     /// The dialect and route type by which configuration asks for it.
     fn config_name(&self) -> (&'static str, &'static str);
 
+    /// What requests of this dialect ask for. A request goes only where the same is done.
+    fn operation(&self) -> Operation {
+        Operation::Converse
+    }
+
     /// The same wire format as a client speaks it to its upstream; `None` if there are no such servers.
     fn upstream(&self) -> Option<&'static dyn Upstream>;
+
+    /// Whether clients of this dialect carry vendors' state from one request to the next in a place made for it. The
+    /// gateway keeps it for those that do not.
+    fn carries_state(&self) -> bool {
+        true
+    }
 
     /// Whether a body is this dialect's, where a path is shared with another.
     fn claims(&self, body: &Bytes) -> bool {
@@ -104,6 +128,15 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     }
 }
 
+/// A named deviation of an upstream from its dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirk {
+    /// The name by which the catalog and configurations list it.
+    pub name: &'static str,
+    /// What is done for an upstream that has it: a phrase for a table, without a full stop.
+    pub what: &'static str,
+}
+
 /// A wire format as a client speaks it to its upstream: requests out, answers in.
 pub trait Upstream: Dialect {
     /// The edits that a request needs to go to an upstream of the same dialect.
@@ -115,8 +148,15 @@ pub trait Upstream: Dialect {
     /// What the client is to be told of a member that must not be left out and cannot be carried.
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo>;
 
-    /// Whether an upstream fetches such media itself when it is given an `http` or `https` URL.
+    /// Whether an upstream fetches such media itself when it is given an `http` or `https` URL. What it does not, the
+    /// gateway fetches and inlines, if it may.
     fn takes_url(&self, media: &Media) -> bool;
+
+    /// The same of an upstream with named quirks, which may differ from the others of its dialect.
+    fn takes_url_with(&self, media: &Media, quirks: &[String]) -> bool {
+        let _ = quirks;
+        self.takes_url(media)
+    }
 
     /// Decodes an upstream's whole response. An error object in a success is [`Err`] of [`ResponseError::Upstream`].
     ///
@@ -140,6 +180,34 @@ pub trait Upstream: Dialect {
 
     /// Watches a stream that passes untouched.
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap>;
+
+    /// The named deviations of upstreams that the dialect knows how to meet: all that [`Target::has_quirk`] is asked for.
+    fn quirks(&self) -> &'static [Quirk] {
+        &[]
+    }
+}
+
+/// Encodes a request for an upstream of another dialect than its client's. What a vendor stores exists at that vendor
+/// alone, so a request that goes on from there cannot be carried.
+///
+/// # Errors
+/// What the client is to be told of a member that must not be left out and cannot be carried.
+pub fn encode_request(upstream: &dyn Upstream, request: &Request, target: &Target<'_>) -> Result<Encoded, ErrorInfo> {
+    let state = &request.state;
+    let stored = [
+        (state.previous.is_some(), "previous_response_id", "stored answer, send the whole conversation"),
+        (state.conversation.is_some(), "conversation", "stored conversation, send all of it"),
+        (state.background, "background", "answer for later, leave it out"),
+        (state.item.is_some(), "input", "stored item that an `item_reference` names, send the item itself"),
+        (state.cached_content.is_some(), "cached_content", "cached content, send the content itself"),
+    ];
+    let found = stored.into_iter().find(|(is_asked, ..)| *is_asked && request.origin != Some(upstream.name()));
+    if let Some((_, param, what)) = found {
+        let message =
+            format!("this model's provider has no such {what}, or choose a model of the provider that has it");
+        return Err(ErrorInfo::invalid(param, message).with_code("unsupported_parameter"));
+    }
+    upstream.encode_request(request, target)
 }
 
 /// The status of an error that is an upstream's own 4xx answer to the client's own request: it is relayed.
@@ -151,6 +219,15 @@ pub fn relayed_status(error: &ErrorInfo) -> Option<u16> {
         _ if status == 529 => None,
         _ => Some(status),
     }
+}
+
+/// What is asked of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The next turn of a conversation.
+    Converse,
+    /// How many tokens a conversation amounts to.
+    Count,
 }
 
 /// What a request's path and query say of the call.
@@ -218,7 +295,7 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Whether the catalog lists a quirk for the upstream.
+    /// Whether the catalog lists a quirk for the upstream. It must be one of the dialect's [`Upstream::quirks`].
     pub fn has_quirk(&self, quirk: &str) -> bool {
         self.quirks.iter().any(|listed| listed == quirk)
     }

@@ -316,6 +316,15 @@ pub struct State {
     pub conversation: Option<Str>,
     /// Whether the vendor is to answer later, on request.
     pub background: bool,
+    /// The first item of the conversation that the vendor is to take from its store, by its id (`item_reference`).
+    pub item: Option<Str>,
+}
+
+impl State {
+    /// Whether the vendor already has what was said before.
+    pub fn has_history(&self) -> bool {
+        self.previous.is_some() || self.conversation.is_some()
+    }
 }
 
 /// How the answer is streamed.

@@ -17,6 +17,8 @@ pub struct Response {
     pub usage: Option<Usage>,
     /// The service tier that served it.
     pub tier: Option<Str>,
+    /// How many tokens the prompt amounts to, where that was all that was asked.
+    pub counted: Option<u64>,
 }
 
 /// One answer.

@@ -15,10 +15,10 @@ use crate::model::{PartKey, Str};
 /// What a dialect's events may differ in, besides the text and the blanks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Varying {
-    /// Members whose string means nothing (padding, times), as they are written up to the string's opening quote: any
-    /// behind the text, and one before it.
+    /// Members whose string means nothing (padding, times), as they are written up to the string's opening quote.
     pub(crate) strings: &'static [&'static str],
-    /// What stands before counts behind the text, up to and with the colon. The decoder reads them from the event.
+    /// What stands before counts (of tokens, of events), up to and with the colon. A decoder that wants them reads them
+    /// from the event.
     pub(crate) numbers: &'static [&'static str],
 }
 
@@ -32,8 +32,8 @@ pub(crate) struct Template {
     part: Option<PartKey>,
     /// From the start of the event to the text's opening quote, inclusive, without the inside of a string that varies.
     head: Vec<u8>,
-    /// Where in `head` that string's inside was; its end if there is none.
-    lead: usize,
+    /// The stretches of `head` that must recur; behind each stands something that varies, or the text.
+    lead: Vec<(Range<usize>, Hole)>,
     /// What follows the text's closing quote.
     tail: Vec<u8>,
     /// The stretches of `tail` that must recur; behind each stands something that varies, or the event's end.
@@ -47,6 +47,7 @@ enum Hole {
     /// A string's inside, with its closing quote.
     String,
     Number,
+    /// The text, or the event's end.
     End,
 }
 
@@ -78,20 +79,10 @@ impl Template {
         self.part = Some(part);
         self.head.clear();
         self.head.extend_from_slice(head);
-        self.lead = self.head.len();
-        if let Some((lead, length)) = varying.strings.iter().find_map(|name| lead_of(head, name)) {
-            self.head.drain(lead..lead + length);
-            self.lead = lead;
-        }
         self.tail.clear();
         self.tail.extend_from_slice(tail);
-        self.stretches.clear();
-        let mut from = 0;
-        while let Some((stop, hole, length)) = next_hole(varying, &self.tail, from) {
-            self.stretches.push((from..stop, hole));
-            from = stop + length;
-        }
-        self.stretches.push((from..self.tail.len(), Hole::End));
+        cut(varying, &self.head, &mut self.lead);
+        cut(varying, &self.tail, &mut self.stretches);
     }
 
     /// The text of an event like the one that was learnt, and the part that it is for.
@@ -118,14 +109,15 @@ impl Template {
 
     /// What follows the head in an event that begins like the one that was learnt.
     fn behind_head<'e>(&self, event: &'e [u8]) -> Option<&'e [u8]> {
-        let (before, after) = self.head.split_at_checked(self.lead)?;
-        let rest = event.strip_prefix(before)?;
-        if after.is_empty() {
-            return Some(rest);
+        let mut rest = event;
+        for (stretch, hole) in &self.lead {
+            rest = rest.strip_prefix(self.head.get(stretch.clone())?)?;
+            match hole {
+                Hole::End => return Some(rest),
+                hole => rest = hole.skip(rest)?,
+            }
         }
-        // One with an escape might not be valid, which the parser must say.
-        let (length, _) = string_end(rest).filter(|(_, escaped)| !escaped)?;
-        rest.get(length..)?.strip_prefix(after)
+        None
     }
 
     /// Whether `rest` is what may follow the text.
@@ -134,44 +126,58 @@ impl Template {
             let Some(behind) = self.tail.get(stretch.clone()).and_then(|stretch| strip_tokens(rest, stretch)) else {
                 return false;
             };
-            let next = match hole {
-                // Nobody reads this string. One with an escape might not be valid, which the parser must say.
-                Hole::String => {
-                    string_end(behind).filter(|(_, escaped)| !escaped).map(|(length, _)| (behind, length + 1))
-                }
-                Hole::Number => {
-                    let number = skip_blanks(behind);
-                    whole_number(number).map(|length| (number, length))
-                }
-                Hole::End => return skip_blanks(behind).is_empty(),
-            };
-            let Some(next) = next.and_then(|(from, length)| from.get(length..)) else { return false };
+            if *hole == Hole::End {
+                return skip_blanks(behind).is_empty();
+            }
+            let Some(next) = hole.skip(behind) else { return false };
             rest = next;
         }
         false
     }
 }
 
-/// Where in `head` the inside of the member `name`'s string is, and how long.
-fn lead_of(head: &[u8], name: &str) -> Option<(usize, usize)> {
-    let at = memmem::find(head, name.as_bytes())? + name.len();
-    let (length, escaped) = string_end(head.get(at..)?)?;
-    (!escaped).then_some((at, length))
+impl Hole {
+    /// What follows what varies in `bytes`, if it is of this kind.
+    fn skip(self, bytes: &[u8]) -> Option<&[u8]> {
+        match self {
+            // Nobody reads this string. One with an escape might not be valid, which the parser must say.
+            Self::String => {
+                let (length, _) = string_end(bytes).filter(|(_, escaped)| !escaped)?;
+                bytes.get(length + 1..)
+            }
+            Self::Number => {
+                let number = skip_blanks(bytes);
+                number.get(whole_number(number)?..)
+            }
+            Self::End => None,
+        }
+    }
 }
 
-/// Where the next hole of `tail` begins, what it is and how long.
-fn next_hole(varying: &Varying, tail: &[u8], from: usize) -> Option<(usize, Hole, usize)> {
-    let rest = tail.get(from..)?;
+/// Cuts `bytes` into the stretches between what varies.
+fn cut(varying: &Varying, bytes: &[u8], stretches: &mut Vec<(Range<usize>, Hole)>) {
+    stretches.clear();
+    let mut from = 0;
+    while let Some((stop, hole, length)) = next_hole(varying, bytes, from) {
+        stretches.push((from..stop, hole));
+        from = stop + length;
+    }
+    stretches.push((from..bytes.len(), Hole::End));
+}
+
+/// Where the next hole of `bytes` begins, what it is and how long.
+fn next_hole(varying: &Varying, bytes: &[u8], from: usize) -> Option<(usize, Hole, usize)> {
+    let rest = bytes.get(from..)?;
     let behind = |name: &str| memmem::find(rest, name.as_bytes()).map(|at| from + at + name.len());
     let strings = varying.strings.iter().filter_map(|name| {
         let at = behind(name)?;
-        let (length, escaped) = string_end(tail.get(at..)?)?;
+        let (length, escaped) = string_end(bytes.get(at..)?)?;
         (!escaped).then_some((at, Hole::String, length + 1))
     });
     let numbers = varying.numbers.iter().filter_map(|name| {
         let at = behind(name)?;
-        let number = skip_blanks(tail.get(at..)?);
-        Some((tail.len() - number.len(), Hole::Number, whole_number(number)?))
+        let number = skip_blanks(bytes.get(at..)?);
+        Some((bytes.len() - number.len(), Hole::Number, whole_number(number)?))
     });
     strings.chain(numbers).min_by_key(|(at, ..)| *at)
 }
@@ -342,14 +348,18 @@ mod tests {
     }
 
     #[test]
-    fn a_string_before_the_text_may_differ() {
-        let event = |at: &str, text: &str| format!(r#"{{"m":"m","at":"{at}","d":{{"text":"{text}"}},"done":false}}"#);
-        let mut template = learnt(&event("12:00", "Hi"));
-        assert_eq!(text(&mut template, &event("12:00:01", "there")).as_deref(), Some("there"));
-        assert_eq!(text(&mut template, &event("", "there")).as_deref(), Some("there"));
-        assert_eq!(text(&mut template, &event(r"12\u003a00", "there")), None, "it has an escape");
-        assert_eq!(text(&mut template, &event(r#"1","m":"2"#, "there")), None, "more stands between");
-        assert_eq!(text(&mut template, &event("1", "there").replace("false", "true")), None, "the end differs");
+    fn strings_and_counts_before_the_text_may_differ() {
+        let event = |at: &str, count: &str, text: &str| {
+            format!(r#"{{"m":"m","at":"{at}","xCount":{count},"d":{{"text":"{text}"}},"done":false}}"#)
+        };
+        let mut template = learnt(&event("12:00", "7", "Hi"));
+        assert_eq!(text(&mut template, &event("12:00:01", "8", "there")).as_deref(), Some("there"));
+        assert_eq!(text(&mut template, &event("", "123456", "größer")).as_deref(), Some("größer"));
+        assert_eq!(text(&mut template, &event(r"12\u003a00", "8", "there")), None, "it has an escape");
+        assert_eq!(text(&mut template, &event(r#"1","m":"2"#, "8", "there")), None, "more stands between");
+        assert_eq!(text(&mut template, &event("1", "1.5", "there")), None, "no whole number");
+        assert_eq!(text(&mut template, &event("1", "08", "there")), None, "no number of JSON");
+        assert_eq!(text(&mut template, &event("1", "8", "there").replace("false", "true")), None, "the end differs");
     }
 
     proptest! {

@@ -26,7 +26,8 @@ pub fn unfold(response: Response, events: &mut Vec<Event>) {
     events.push(Event::End);
 }
 
-fn unfold_part(candidate: u32, part: PartKey, mut whole: Part, events: &mut Vec<Event>) {
+/// Appends the events of one part.
+pub(crate) fn unfold_part(candidate: u32, part: PartKey, mut whole: Part, events: &mut Vec<Event>) {
     let opaque = std::mem::take(&mut whole.opaque);
     let citations = std::mem::take(&mut whole.citations);
     let (kind, delta, state) = match whole.content {

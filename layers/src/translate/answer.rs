@@ -1,6 +1,6 @@
 //! From an upstream's success to the client's answer: whole or streamed, native or cross.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response::Parts};
 use http_body_util::BodyExt;
 use lockgate_filters::{
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{
     Attempt, AttemptError,
     cross::{CrossBody, CrossStream},
+    memory::Listener,
     native::NativeBody,
     outgoing::Lane,
     peek::{Peeked, peek},
@@ -66,8 +67,8 @@ pub(super) async fn answer(
             native_stream(attempt, parts, body, dialect, spec, started).await
         }
         Lane::Native { .. } => native_whole(attempt, parts, body, dialect, started).await,
-        Lane::Cross { encoded, reply } => {
-            let cross = Cross { attempt, dialect, encoded, reply, started };
+        Lane::Cross { encoded, reply, listener } => {
+            let cross = Cross { attempt, dialect, encoded, reply, listener, started };
             match (wants_stream, answered) {
                 (true, Answered::Streamed) => cross.stream(body).await,
                 (true, Answered::Whole) => cross.unfolded(body).await,
@@ -117,9 +118,10 @@ async fn native_stream(
     started: Instant,
 ) -> Result<Response<Body>, AttemptError> {
     let mut decoder = dialect.stream_decoder();
-    let peeked = peek(&mut body, &mut *decoder, &attempt.target, started).await?;
+    let peeked = peek(&mut body, &mut *decoder, &attempt, started).await?;
     note_first(&attempt);
-    let head = native_head(&attempt, parts);
+    let mut head = native_head(&attempt, parts);
+    detach(&mut head.headers);
     let stream = NativeBody::new(&attempt, dialect, body, peeked.chunks, peeked.ended, spec);
     Ok(Response::from_parts(head, Body::stream(stream)))
 }
@@ -131,7 +133,7 @@ async fn native_whole(
     dialect: &'static dyn Upstream,
     started: Instant,
 ) -> Result<Response<Body>, AttemptError> {
-    let bytes = whole(&attempt.target, body, started).await?;
+    let bytes = whole(&attempt, body, started).await?;
     let glance = dialect.inspect_response(&bytes);
     if let Some(error) = glance.error {
         return Err(refused(*error));
@@ -155,6 +157,7 @@ struct Cross {
     dialect: &'static dyn Upstream,
     encoded: Box<Encoded>,
     reply: Box<Reply>,
+    listener: Option<Listener>,
     started: Instant,
 }
 
@@ -162,7 +165,7 @@ impl Cross {
     /// Streamed to streamed.
     async fn stream(self, mut body: Body) -> Result<Response<Body>, AttemptError> {
         let mut decoder = self.dialect.stream_decoder();
-        let peeked = peek(&mut body, &mut *decoder, &self.attempt.target, self.started).await?;
+        let peeked = peek(&mut body, &mut *decoder, &self.attempt, self.started).await?;
         Ok(self.streamed(Some((body, decoder)), peeked))
     }
 
@@ -181,11 +184,13 @@ impl Cross {
     ) -> Response<Body> {
         note_first(&self.attempt);
         let form = self.reply.form;
+        let restorer = self.restorer();
         let head = self.head(form.content_type());
         let stream = CrossBody::new(CrossStream {
             attempt: self.attempt,
             upstream,
-            restorer: Restorer::new(&self.encoded),
+            restorer,
+            listener: self.listener,
             reply: *self.reply,
             peeked,
         });
@@ -202,13 +207,13 @@ impl Cross {
     async fn folded(self, mut body: Body) -> Result<Response<Body>, AttemptError> {
         let target = &self.attempt.target;
         let invalid = |error: &dyn std::fmt::Display| AttemptError::invalid_answer(target, error);
-        let until = self.started + target.timeouts.first_event;
+        let until = self.attempt.silent_at(self.started);
         let mut decoder = self.dialect.stream_decoder();
         let mut folder = Folder::default();
         let mut events: Vec<Event> = Vec::new();
         loop {
             let frame = tokio::time::timeout_at(until, body.frame()).await;
-            match frame.map_err(|_| AttemptError::silent(target))? {
+            match frame.map_err(|_| AttemptError::silent(&self.attempt))? {
                 None => break,
                 Some(Err(error)) => return Err(invalid(&error)),
                 Some(Ok(frame)) => {
@@ -225,7 +230,7 @@ impl Cross {
     }
 
     async fn decode(&self, body: Body) -> Result<Answer, AttemptError> {
-        let bytes = whole(&self.attempt.target, body, self.started).await?;
+        let bytes = whole(&self.attempt, body, self.started).await?;
         match self.dialect.decode_response(&bytes) {
             Ok(answer) => Ok(answer),
             Err(ResponseError::Upstream(error)) => Err(refused(error)),
@@ -233,8 +238,17 @@ impl Cross {
         }
     }
 
-    fn encode(self, mut answer: Answer) -> Response<Body> {
-        Restorer::new(&self.encoded).response(&mut answer);
+    /// What undoes the changes that encoding the request made.
+    fn restorer(&self) -> Restorer {
+        let request = self.attempt.call.decoded();
+        request.map_or_else(|_| Restorer::default(), |request| Restorer::new(request, &self.encoded))
+    }
+
+    fn encode(mut self, mut answer: Answer) -> Response<Body> {
+        self.restorer().response(&mut answer);
+        if let (Some(listener), Some(candidate)) = (self.listener.take(), answer.candidates.first()) {
+            listener.parts(&candidate.parts);
+        }
         note_first(&self.attempt);
         self.attempt.call.record.note(|facts| {
             facts.usage = answer.usage;
@@ -280,6 +294,21 @@ pub(super) fn clean_headers(headers: &mut HeaderMap) {
     }
 }
 
+/// Copies the values out of the buffer that they were read into. A stream's head is kept until its end, and would keep
+/// the whole buffer.
+fn detach(headers: &mut HeaderMap) {
+    let mut joined = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    for value in headers.values() {
+        joined.extend_from_slice(value.as_bytes());
+    }
+    let mut joined = joined.freeze();
+    for value in headers.values_mut() {
+        if let Ok(copy) = HeaderValue::from_maybe_shared(joined.split_to(value.len())) {
+            *value = copy;
+        }
+    }
+}
+
 fn name_target(headers: &mut HeaderMap, target: &Target) {
     for (name, value) in [(PROVIDER, &target.provider), (MODEL, &target.model)] {
         if let Ok(value) = HeaderValue::from_maybe_shared(value.clone().into_bytes()) {
@@ -314,13 +343,13 @@ fn loss_header(attempt: &Attempt, losses: &Losses) -> Option<HeaderValue> {
 }
 
 /// Reads a whole body, until the attempt's deadline.
-async fn whole(target: &Target, body: Body, started: Instant) -> Result<Bytes, AttemptError> {
-    let until = started + target.timeouts.first_event;
+async fn whole(attempt: &Attempt, body: Body, started: Instant) -> Result<Bytes, AttemptError> {
+    let until = attempt.silent_at(started);
     let body = http_body_util::Limited::new(body, MAX_WHOLE_ANSWER);
     match tokio::time::timeout_at(until, body.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) => Err(AttemptError::invalid_answer(target, &error)),
-        Err(_) => Err(AttemptError::silent(target)),
+        Ok(Err(error)) => Err(AttemptError::invalid_answer(&attempt.target, &error)),
+        Err(_) => Err(AttemptError::silent(attempt)),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use super::{
-    Attempt, AttemptError, ConnectError, Fault, answer,
+    Attempt, AttemptError, ConnectError, Fault, StateMemory, answer,
     outgoing::{Prepared, prepare},
 };
 use crate::{
@@ -27,13 +27,20 @@ const MAX_ERROR_BODY: usize = 1 << 20;
 /// Makes attempts.
 #[derive(Clone, Debug)]
 pub struct TranslateLayer {
-    sealer: Sealer,
+    state: State,
+}
+
+/// What the layer needs to carry vendors' state through clients that cannot.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) sealer: Sealer,
+    pub(super) memory: StateMemory,
 }
 
 impl TranslateLayer {
-    /// Seals and opens other vendors' opaque state with `sealer`.
-    pub fn new(sealer: Sealer) -> Self {
-        Self { sealer }
+    /// Seals and opens other vendors' opaque state with `sealer`; keeps in `memory` what clients have no place for.
+    pub fn new(sealer: Sealer, memory: StateMemory) -> Self {
+        Self { state: State { sealer, memory } }
     }
 }
 
@@ -41,7 +48,7 @@ impl<S> Layer<S> for TranslateLayer {
     type Service = Translate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Translate { inner, sealer: self.sealer.clone() }
+        Translate { inner, state: self.state.clone() }
     }
 }
 
@@ -49,7 +56,7 @@ impl<S> Layer<S> for TranslateLayer {
 #[derive(Clone, Debug)]
 pub struct Translate<S> {
     inner: S,
-    sealer: Sealer,
+    state: State,
 }
 
 impl<S> Service<Attempt> for Translate<S>
@@ -65,23 +72,25 @@ where
         self.inner.poll_ready(cx).map_err(|error| AttemptError::invalid_answer_of(&*error))
     }
 
-    fn call(&mut self, attempt: Attempt) -> Self::Future {
-        let prepared = match prepare(&attempt, &self.sealer) {
+    fn call(&mut self, mut attempt: Attempt) -> Self::Future {
+        let prepared = match prepare(&attempt, &self.state) {
             Ok(prepared) => prepared,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
         let Prepared { outgoing, lane, dialect } = prepared;
+        // It is in the body now, which goes when it is sent.
+        attempt.inlined = None;
         let own_key = outgoing.caller_key.is_none();
         let started = Instant::now();
         note_sent(&attempt, dialect.name(), started);
         let sent = self.inner.call(outgoing);
         Box::pin(async move {
             let target = &attempt.target;
-            let silent_at = started + target.timeouts.first_event;
+            let silent_at = attempt.silent_at(started);
             let rsp = match tokio::time::timeout_at(silent_at, sent).await {
                 Ok(Ok(rsp)) => rsp,
                 Ok(Err(error)) => return Err(unsent(target, error)),
-                Err(_) => return Err(AttemptError::silent(target)),
+                Err(_) => return Err(AttemptError::silent(&attempt)),
             };
             attempt.call.record.note(|facts| facts.upstream_head = Some(Instant::now()));
             if rsp.status().is_success() {

@@ -17,6 +17,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::{
     Attempt,
+    memory::Listener,
     native::{MAX_PIECE, broken, overdue, truncated},
     peek::Peeked,
     watch::Watch,
@@ -31,6 +32,7 @@ pub(super) struct CrossStream {
     pub(super) attempt: Attempt,
     pub(super) upstream: Option<(Body, Box<dyn StreamDecoder>)>,
     pub(super) restorer: Restorer,
+    pub(super) listener: Option<Listener>,
     pub(super) reply: Reply,
     pub(super) peeked: Peeked,
 }
@@ -41,6 +43,7 @@ pub(super) struct CrossBody {
     upstream: Option<(Body, Box<dyn StreamDecoder>)>,
     encoder: Box<dyn StreamEncoder>,
     restorer: Option<Restorer>,
+    listener: Option<Listener>,
     events: Vec<Event>,
     out: BytesMut,
     watch: Watch,
@@ -53,12 +56,13 @@ pub(super) struct CrossBody {
 
 impl CrossBody {
     pub(super) fn new(stream: CrossStream) -> Self {
-        let CrossStream { attempt, upstream, restorer, reply, peeked } = stream;
+        let CrossStream { attempt, upstream, restorer, listener, reply, peeked } = stream;
         let dialect = attempt.call.dialect;
         let mut body = Self {
-            watch: Watch::new(attempt.target.timeouts.between_events, attempt.call.end),
+            watch: Watch::new(attempt.target.timeouts.between_events, attempt.end),
             encoder: dialect.stream_encoder(&reply),
             restorer: (!restorer.is_idle()).then_some(restorer),
+            listener,
             keepalive: (!dialect.keepalive(reply.form).is_empty()).then(keepalive_interval),
             form: reply.form,
             attempt,
@@ -84,6 +88,9 @@ impl CrossBody {
             }
             if let Some(restorer) = &mut self.restorer {
                 restorer.event(event);
+            }
+            if let Some(listener) = &mut self.listener {
+                listener.event(event);
             }
             self.encoder.encode(event, &mut self.out);
             match event {
@@ -165,6 +172,10 @@ impl HttpBody for CrossBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
+        if !this.out.is_empty() {
+            // The first event: somebody waits for it more than for anything that may be there by now.
+            return Poll::Ready(Some(Ok(Frame::data(this.out.split().freeze()))));
+        }
         this.poll_upstream(cx);
         if this.upstream.is_some() && !this.done {
             if let Poll::Ready(due) = this.watch.poll_due(cx) {

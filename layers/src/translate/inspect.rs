@@ -14,7 +14,7 @@ use lockgate_filters::{
 use tower::{Layer, Service};
 
 use super::Call;
-use crate::{BoxError, auth::Identity, body::Body, record::Record};
+use crate::{BoxError, auth::Identity, body::Body, fetch::Kept, record::Record};
 
 /// The request header by which a client asks that nothing be lost in translation.
 const STRICT: HeaderName = HeaderName::from_static("x-lockgate-strict");
@@ -99,6 +99,8 @@ impl<S> Inspect<S> {
             strict: strict || asked_strict,
             end: record.started + total,
             decoded: OnceLock::new(),
+            sealed: OnceLock::new(),
+            fetched: Kept::default(),
             record,
         })
     }

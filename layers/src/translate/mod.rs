@@ -10,7 +10,9 @@
 mod answer;
 mod attempt;
 mod cross;
+mod estimate;
 mod inspect;
+mod memory;
 mod native;
 mod outgoing;
 mod peek;
@@ -23,12 +25,22 @@ use http::HeaderMap;
 use lockgate_filters::{
     dialects::{CallHead, Dialect, Inspection},
     model::{ErrorClass, ErrorInfo, Request, Str},
+    seal::may_hold_envelope,
 };
 
-pub use attempt::{Translate, TranslateLayer};
-pub use inspect::{Inspect, InspectLayer, PathCall};
+use tokio::time::Instant;
 
-use crate::{auth::Identity, record::Record, target::Target};
+pub use attempt::{Translate, TranslateLayer};
+pub use estimate::{Estimate, EstimateLayer};
+pub use inspect::{Inspect, InspectLayer, PathCall};
+pub use memory::StateMemory;
+
+use crate::{
+    auth::Identity,
+    fetch::Kept,
+    record::Record,
+    target::{Face, Target},
+};
 
 /// A request that has been looked at.
 #[derive(Debug)]
@@ -52,9 +64,13 @@ pub struct Call {
     /// Whether a loss is an error.
     pub strict: bool,
     /// When the exchange is over, however lively.
-    pub end: tokio::time::Instant,
+    pub end: Instant,
     /// The decoded request; made by the first attempt that needs it, used by all.
     decoded: OnceLock<Result<Request, ErrorInfo>>,
+    /// Whether the body may hold envelopes; looked for once.
+    sealed: OnceLock<bool>,
+    /// Media that earlier attempts have fetched.
+    pub(crate) fetched: Kept,
 }
 
 impl Call {
@@ -64,6 +80,11 @@ impl Call {
     /// What the client is to be told, if the request cannot be decoded.
     pub fn decoded(&self) -> Result<&Request, &ErrorInfo> {
         self.decoded.get_or_init(|| self.dialect.decode_request(&self.head(), &self.body)).as_ref()
+    }
+
+    /// Whether the body holds state that this gateway sealed.
+    fn holds_envelope(&self) -> bool {
+        *self.sealed.get_or_init(|| may_hold_envelope(&self.body))
     }
 
     fn head(&self) -> CallHead<'_> {
@@ -78,6 +99,55 @@ pub struct Attempt {
     pub call: Arc<Call>,
     /// Where it is tried.
     pub target: Arc<Target>,
+    /// When it is over, however lively.
+    pub end: Instant,
+    /// The request as this target is to get it, where that is not what the client sent.
+    pub(crate) inlined: Option<Arc<Request>>,
+}
+
+impl Attempt {
+    /// An attempt that begins now, with the request as the client sent it.
+    pub fn new(call: Arc<Call>, target: Arc<Target>) -> Self {
+        let own = target.timeouts.total.map(|total| Instant::now() + total);
+        Self { end: own.map_or(call.end, |own| own.min(call.end)), call, target, inlined: None }
+    }
+
+    /// When it has failed if nothing meaningful has come; it began at `started`.
+    fn silent_at(&self, started: Instant) -> Instant {
+        (started + self.target.timeouts.first_event).min(self.end)
+    }
+
+    /// The face of the target that is spoken to, and the lane; `None` if it has none.
+    pub(crate) fn face(&self) -> Option<(&Face, Speech)> {
+        let operation = self.call.dialect.operation();
+        let mut faces = self.target.endpoint.faces.iter().filter(|face| face.dialect.operation() == operation);
+        match faces.clone().find(|face| face.dialect.name() == self.call.dialect.name()) {
+            // State that another vendor gave in an earlier turn has to be taken out before anybody else reads the body.
+            Some(own) if self.call.holds_envelope() => Some((own, Speech::Cross)),
+            Some(own) => Some((own, Speech::Native)),
+            None => faces.next().map(|face| (face, Speech::Cross)),
+        }
+    }
+
+    /// The request, decoded.
+    ///
+    /// # Errors
+    /// What the client is to be told, if the request cannot be decoded.
+    pub(crate) fn request(&self) -> Result<&Request, &ErrorInfo> {
+        match &self.inlined {
+            Some(inlined) => Ok(inlined),
+            None => self.call.decoded(),
+        }
+    }
+}
+
+/// Whether a target understands the client as it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// The target speaks the client's dialect: bytes pass.
+    Native,
+    /// The request is decoded and encoded.
+    Cross,
 }
 
 /// Whose fault a failed attempt is, which decides whether another may help.
@@ -97,6 +167,8 @@ pub enum Fault {
     InvalidAnswer,
     /// The upstream refused the gateway's own key.
     Auth,
+    /// Media that the target cannot fetch itself could not be had: only a target that can may help.
+    Media,
 }
 
 impl Fault {
@@ -110,6 +182,7 @@ impl Fault {
             Self::Server => "server",
             Self::InvalidAnswer => "invalid_answer",
             Self::Auth => "auth",
+            Self::Media => "media",
         }
     }
 
@@ -142,13 +215,20 @@ impl AttemptError {
         Self { fault: Fault::of(info.class), info: Box::new(info), relay: None }
     }
 
-    fn with_fault(fault: Fault, info: ErrorInfo) -> Self {
+    pub(crate) fn with_fault(fault: Fault, info: ErrorInfo) -> Self {
         Self { fault, info: Box::new(info), relay: None }
     }
 
-    fn silent(target: &Target) -> Self {
-        let provider = &target.provider;
-        let limit = target.timeouts.first_event;
+    /// Nothing meaningful has come by [`Attempt::silent_at`].
+    fn silent(attempt: &Attempt) -> Self {
+        let provider = &attempt.target.provider;
+        if attempt.end <= Instant::now() {
+            let message = format!(
+                "provider `{provider}` did not answer within `timeouts.total`: ask for less at once, or raise it"
+            );
+            return Self::new(ErrorInfo::new(ErrorClass::Timeout, message));
+        }
+        let limit = attempt.target.timeouts.first_event;
         let message = format!(
             "provider `{provider}` sent nothing for {limit:?}: try again, with a smaller `max_tokens`, or raise \
              `timeouts.first_event`"

@@ -55,7 +55,7 @@ impl NativeBody {
             upstream: (!ended).then_some(body),
             tap: dialect.tap(spec),
             out: Vec::with_capacity(8),
-            watch: Watch::new(attempt.target.timeouts.between_events, call.end),
+            watch: Watch::new(attempt.target.timeouts.between_events, attempt.end),
             record: call.record.clone(),
             dialect: call.dialect,
             form: if spec.json_array { StreamForm::JsonArray } else { dialect.stream_form() },
@@ -113,7 +113,11 @@ impl HttpBody for NativeBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let mut size: usize = this.out.iter().map(Bytes::len).sum();
+        if !this.out.is_empty() {
+            // The first event: somebody waits for it more than for anything that may be there by now.
+            return Poll::Ready(Some(Ok(Frame::data(this.take()))));
+        }
+        let mut size = 0;
         let mut alive = false;
         // Whatever the upstream has sent by now leaves together; nothing waits for more to come.
         while size < MAX_PIECE {

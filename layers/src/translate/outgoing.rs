@@ -1,15 +1,14 @@
 //! Builds the request that goes to the upstream.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use lockgate_filters::{
-    dialects::{Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
+    dialects::{self, Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
     json,
     model::{ErrorInfo, Field, Losses},
     seal::Sealer,
 };
 
-use super::{Attempt, AttemptError, Call};
+use super::{Attempt, AttemptError, Call, Speech, StateMemory, attempt::State, memory::Listener};
 use crate::{
     body::Body,
     credential::{self, Outgoing},
@@ -42,6 +41,8 @@ pub(super) enum Lane {
         encoded: Box<Encoded>,
         /// How the client wants its answer.
         reply: Box<Reply>,
+        /// Keeps what the client has no place for.
+        listener: Option<Listener>,
     },
 }
 
@@ -53,20 +54,28 @@ pub(super) struct Prepared {
 }
 
 /// Prepares an attempt.
-pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, AttemptError> {
-    let Attempt { call, target } = attempt;
+pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, AttemptError> {
+    let Attempt { call, target, .. } = attempt;
     let endpoint = &target.endpoint;
-    let own = endpoint.faces.iter().find(|face| face.dialect.name() == call.dialect.name());
-    let Some(face) = own.or_else(|| endpoint.faces.first()) else {
-        return Err(AttemptError::invalid_answer(target, &"it has no endpoint for chat"));
+    let Some((face, speech)) = attempt.face() else {
+        return Err(AttemptError::invalid_answer(target, &"it has no endpoint for what is asked"));
     };
     let speak = DialectTarget {
         model: &target.model,
         quirks: &endpoint.quirks,
         usage_in_stream: endpoint.usage_in_stream,
-        sealer,
+        sealer: &state.sealer,
     };
-    let (body, lane) = if own.is_some() { native(call, face, &speak) } else { cross(call, face, &speak, sealer)? };
+    let (body, lane) = match speech {
+        Speech::Native => native(call, face, &speak),
+        Speech::Cross => {
+            let tenant = call.identity.as_deref().map(|identity| identity.path.as_deref().unwrap_or(&identity.name));
+            // Nobody can use state that was given to another.
+            let sealer = tenant.map_or_else(|| state.sealer.clone(), |tenant| state.sealer.bound_to(tenant));
+            let kept = Kept { memory: &state.memory, tenant: tenant.unwrap_or_default() };
+            cross(attempt, face, &DialectTarget { sealer: &sealer, ..speak }, kept)?
+        }
+    };
     let request = request(call, target, face, body, &lane)?;
     let outgoing = Outgoing {
         endpoint: endpoint.clone(),
@@ -77,26 +86,52 @@ pub(super) fn prepare(attempt: &Attempt, sealer: &Sealer) -> Result<Prepared, At
     Ok(Prepared { outgoing, lane, dialect: face.dialect })
 }
 
-fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Bytes, Lane) {
-    let mut splices = face.dialect.splices(&call.inspection, speak);
-    let strip_usage = call.inspection.stream.is_some() && !call.inspection.include_usage && speak.usage_in_stream;
-    (json::apply(&call.body, &mut splices), Lane::Native { strip_usage })
+/// Where state is kept, and whose.
+#[derive(Clone, Copy)]
+struct Kept<'a> {
+    memory: &'a StateMemory,
+    tenant: &'a str,
 }
 
-fn cross(call: &Call, face: &Face, speak: &DialectTarget<'_>, sealer: &Sealer) -> Result<(Bytes, Lane), AttemptError> {
-    let decoded = call.decoded().map_err(|error| AttemptError::new(error.clone()))?;
-    let mut encoded = face.dialect.encode_request(decoded, speak).map_err(AttemptError::new)?;
+/// Bodies below this are joined: a copy costs less than the kernel's work on several pieces.
+const MIN_APART: usize = 16 << 10;
+
+fn native(call: &Call, face: &Face, speak: &DialectTarget<'_>) -> (Body, Lane) {
+    let mut splices = face.dialect.splices(&call.inspection, speak);
+    let strip_usage = call.inspection.stream.is_some() && !call.inspection.include_usage && speak.usage_in_stream;
+    let body = if call.body.len() < MIN_APART {
+        Body::full(json::apply(&call.body, &mut splices))
+    } else {
+        Body::pieces(json::apply_in_pieces(&call.body, &mut splices))
+    };
+    (body, Lane::Native { strip_usage })
+}
+
+fn cross(
+    attempt: &Attempt,
+    face: &Face,
+    speak: &DialectTarget<'_>,
+    kept: Kept<'_>,
+) -> Result<(Body, Lane), AttemptError> {
+    let call = &attempt.call;
+    let request = attempt.request().map_err(|error| AttemptError::new(error.clone()))?;
+    let forgetful = !call.dialect.carries_state();
+    let completed = if forgetful { kept.memory.recall(kept.tenant, request) } else { None };
+    let request = completed.as_ref().unwrap_or(request);
+    let mut encoded = dialects::encode_request(face.dialect, request, speak).map_err(AttemptError::new)?;
     if call.strict && !encoded.losses.is_empty() {
         return Err(AttemptError::new(too_lossy(call.dialect, &encoded.losses)));
     }
     call.record.note(|facts| facts.losses = encoded.losses.clone());
-    let show_reasoning = !matches!(decoded.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
-    let reply = reply(call, show_reasoning, sealer);
-    let body = std::mem::take(&mut encoded.body);
-    Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply) }))
+    let show_reasoning = !matches!(request.reasoning.display, Some(lockgate_filters::model::Display::Omitted));
+    let reply = Reply { show_reasoning, sealer: speak.sealer.clone(), ..reply_to(call) };
+    let listener = forgetful.then(|| kept.memory.listen(kept.tenant));
+    let body = Body::full(std::mem::take(&mut encoded.body));
+    Ok((body, Lane::Cross { encoded: Box::new(encoded), reply: Box::new(reply), listener }))
 }
 
-fn reply(call: &Call, show_reasoning: bool, sealer: &Sealer) -> Reply {
+/// How a client wants its answer, as far as its request tells by itself.
+pub(super) fn reply_to(call: &Call) -> Reply {
     let Inspection { model, stream, include_usage, .. } = &call.inspection;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Reply {
@@ -105,10 +140,10 @@ fn reply(call: &Call, show_reasoning: bool, sealer: &Sealer) -> Reply {
         created: now.map_or(0, |now| now.as_secs()),
         form: stream.unwrap_or(StreamForm::Sse),
         include_usage: *include_usage,
-        show_reasoning,
+        show_reasoning: true,
         // Four bytes of JSON per token: only for clients that want a number before the upstream has counted.
         input_estimate: (call.body.len() as u64 / 4).max(1),
-        sealer: sealer.clone(),
+        sealer: Sealer::new(&[]),
     }
 }
 
@@ -124,7 +159,7 @@ fn too_lossy(dialect: &dyn Dialect, losses: &Losses) -> ErrorInfo {
         .with_code("lossy_translation")
 }
 
-fn request(call: &Call, target: &Target, face: &Face, body: Bytes, lane: &Lane) -> Result<Request<Body>, AttemptError> {
+fn request(call: &Call, target: &Target, face: &Face, body: Body, lane: &Lane) -> Result<Request<Body>, AttemptError> {
     let streamed = call.inspection.stream.is_some();
     let mut path = face.path_for(&target.model, streamed);
     if matches!(lane, Lane::Native { .. }) && call.inspection.stream == Some(StreamForm::JsonArray) {
@@ -137,7 +172,7 @@ fn request(call: &Call, target: &Target, face: &Face, body: Bytes, lane: &Lane) 
         std::borrow::Cow::Owned(path) => path.parse::<Uri>(),
     };
     let uri = uri.map_err(|_| AttemptError::invalid_answer(target, &"its path is no URI"))?;
-    let mut request = Request::new(Body::full(body));
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers(call, target, face, lane, streamed);

@@ -11,7 +11,7 @@ use lockgate_filters::{
 };
 use tokio::time::Instant;
 
-use super::{AttemptError, Fault};
+use super::{Attempt, AttemptError, Fault};
 use crate::{body::Body, target::Target};
 
 /// What came before a stream was committed.
@@ -28,17 +28,18 @@ pub(super) struct Peeked {
 pub(super) async fn peek(
     body: &mut Body,
     decoder: &mut dyn StreamDecoder,
-    target: &Target,
+    attempt: &Attempt,
     started: Instant,
 ) -> Result<Peeked, AttemptError> {
-    let silent_at = started + target.timeouts.first_event;
+    let target = &*attempt.target;
+    let silent_at = attempt.silent_at(started);
     let commit_at = Instant::now() + target.timeouts.commit;
     let until = silent_at.min(commit_at);
     let mut peeked = Peeked { chunks: Vec::new(), events: Vec::new(), ended: false };
     loop {
         let frame = match tokio::time::timeout_at(until, body.frame()).await {
             Ok(frame) => frame,
-            Err(_) if until == silent_at => return Err(AttemptError::silent(target)),
+            Err(_) if until == silent_at => return Err(AttemptError::silent(attempt)),
             // Held for as long as it may be: from here on, what happens happens in the stream.
             Err(_) => return Ok(peeked),
         };

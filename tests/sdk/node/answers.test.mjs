@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CASES, DIALECTS, product, schemaErrors } from './cases.mjs';
+import { CASES, DIALECTS, FACES, product, schemaErrors } from './cases.mjs';
 import { clientOf } from './clients.mjs';
 
 describe('answers', { concurrency: 4 }, () => {
-  for (const [entry, client, face, way] of product(CASES.answers, DIALECTS, DIALECTS, ['ask', 'stream'])) {
+  for (const [entry, client, face, way] of product(CASES.answers, DIALECTS, FACES, ['ask', 'stream'])) {
     if (entry.clients && !entry.clients.includes(client)) continue;
     if (entry.faces && !entry.faces.includes(face)) continue;
     test(`${entry.name}: ${client} at sim-${face}, ${way}`, async () => {
@@ -34,7 +34,7 @@ function check(answer, expect, ask, client) {
   if (expect.reasoning !== undefined) assert.equal(answer.reasoning, expect.reasoning);
   assert.ok(answer.reasoning.includes(expect.reasoning_has ?? ''));
   // Chat, Cohere and Ollama have no place for a signature of their own, and Ollama's models give none.
-  const signs = ['anthropic', 'gemini'].includes(client) && !ask.model.includes('sim-ollama');
+  const signs = ['anthropic', 'gemini', 'openai-responses'].includes(client) && !ask.model.includes('sim-ollama');
   if (expect.signed && signs) assert.ok(answer.signed, 'reasoning carries a signature');
   assert.deepEqual(answer.calls.map((call) => call.name), expect.calls ?? []);
   assert.equal(new Set(answer.calls.map((call) => call.id).filter(Boolean)).size, answer.calls.length, 'calls have ids of their own');

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CASES, DIALECTS, KEY, product } from './cases.mjs';
+import { CASES, DIALECTS, FACES, KEY, product } from './cases.mjs';
 import { clientOf } from './clients.mjs';
 
 const STATUS = { bad_request: [400], authentication: [401], not_found: [404], rate_limit: [429] };
 
 describe('errors', { concurrency: 4 }, () => {
-  for (const [entry, client, face, way] of product(CASES.errors, DIALECTS, DIALECTS, ['ask', 'stream'])) {
+  for (const [entry, client, face, way] of product(CASES.errors, DIALECTS, FACES, ['ask', 'stream'])) {
     if ((entry.absolute || entry.key) && face !== DIALECTS[0]) continue;
     if (entry.body && clientOf(client).constructor.checksBodies) continue;
     test(`${entry.name}: ${client} at sim-${face}, ${way}`, async () => {

@@ -3,10 +3,12 @@
 import json
 import os
 import urllib.request
+from urllib.parse import quote
 
+import bedrock
 import pytest
 from clients import CLIENTS
-from replay import CORPUS, Upstream
+from replay import CORPUS, PATHS, Upstream
 
 URL = os.environ.get("LOCKGATE_URL", "")
 KEY = os.environ.get("LOCKGATE_KEY", "sk-test")
@@ -78,13 +80,13 @@ def post(gateway):
 
     def send(dialect, model, body, stream):
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        path = {
-            "openai": "/v1/chat/completions",
-            "anthropic": "/v1/messages",
+        paths = {own: path for path, own in PATHS.items()} | {
             "gemini": f"/v1beta/models/{model}:{verb}",
-            "cohere": "/v2/chat",
-            "ollama": "/api/generate" if "prompt" in body else "/api/chat",
-        }[dialect]
+            "bedrock": f"/model/{quote(model, safe='')}/{bedrock.VERB[stream]}",
+        }
+        # Of the two paths of Ollama, the body tells.
+        paths["ollama"] = "/api/generate" if "prompt" in body else "/api/chat"
+        path = paths[dialect]
         headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "anthropic-version": "2023-06-01"}
         if dialect != "anthropic":
             del headers["anthropic-version"]

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import bedrock
 from model import Usage
 from replay import CORPUS, recorded
 
@@ -19,6 +20,8 @@ FOLDERS = {
     "openai-compat": ("openai", r"chat/completions"),
     "groq": ("openai", r"chat/completions"),
     "mistral": ("openai", r"chat/completions"),
+    "bedrock": ("bedrock", r"/converse(-stream)?$"),
+    "openai-responses": ("openai-responses", r"/responses$"),
     "cohere": ("cohere", r"/v2/chat"),
     "ollama": ("ollama", r"/api/(chat|generate)"),
 }
@@ -41,7 +44,7 @@ class Case:
 
     @property
     def stream(self):
-        names = ("response.sse", "response.ndjson")
+        names = ("response.sse", "response.ndjson", "response.eventstream")
         return any((self.path / name).exists() for name in names) or "streamGenerateContent" in (self.meta["path"] or "")
 
     @property
@@ -55,6 +58,8 @@ class Case:
     def events(self):
         """The answer as a list of JSON values: the events of a stream, or the one body."""
         _, kind, body = recorded(self.path, self.stream)
+        if kind == bedrock.STREAM_TYPE:
+            return bedrock.events(body)
         if "ndjson" in kind:
             return [json.loads(line) for line in body.decode().splitlines()]
         if "event-stream" not in kind:
@@ -90,10 +95,17 @@ def meaning(case):
         "openai": openai_meaning,
         "anthropic": anthropic_meaning,
         "gemini": gemini_meaning,
+        "bedrock": bedrock_meaning,
+        "openai-responses": responses_meaning,
         "cohere": cohere_meaning,
         "ollama": ollama_meaning,
     }
     return readers[case.dialect](case.events())
+
+
+def bedrock_meaning(events):
+    framed = isinstance(events[0], tuple)
+    return bedrock.meaning(events if framed else events[0], Meaning())
 
 
 def openai_meaning(events):
@@ -193,6 +205,30 @@ def gemini_meaning(events):
         out.usage = Usage(
             prompt + tools, candidates + thoughts, usage.get("cachedContentTokenCount", 0), thoughts, usage.get("totalTokenCount")
         )
+    return out
+
+
+def responses_meaning(events):
+    """A stream's last event holds the whole answer; some servers' last event is all that there is."""
+    out = Meaning(calls=[])
+    answer = events[-1].get("response", events[-1])
+    out.error = answer.get("error")
+    out.raw = (answer.get("incomplete_details") or {}).get("reason") or answer.get("status")
+    for item in answer.get("output") or []:
+        if item["type"] == "reasoning":
+            parts = item.get("summary") or item.get("content") or []
+            out.reasoning += "\n\n".join(part["text"] for part in parts) + "\n\n"
+        for part in item["content"] if item["type"] == "message" else []:
+            out.text += part.get("text", "")
+            out.refusal += part.get("refusal", "")
+        if item["type"] == "function_call":
+            out.calls.append((item["name"], json.loads(item["arguments"] or "{}")))
+        if item["type"] == "custom_tool_call":
+            out.calls.append((item["name"], {"input": item["input"]}))
+    if usage := answer.get("usage"):
+        read = (usage.get("input_tokens_details") or {}).get("cached_tokens") or 0
+        reasoning = (usage.get("output_tokens_details") or {}).get("reasoning_tokens") or 0
+        out.usage = Usage(usage["input_tokens"], usage["output_tokens"], read, reasoning, usage["total_tokens"])
     return out
 
 

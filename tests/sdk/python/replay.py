@@ -1,4 +1,4 @@
-"""A scripted upstream of all dialects, on asyncio alone: it replays the recorded corpus and keeps what it was sent.
+"""A scripted upstream of every dialect, on asyncio alone: it replays the recorded corpus and keeps what it was sent.
 
 The model's name is the script:
   FOLDER.CASE.whole      the recorded answer of LOCKGATE_CORPUS/FOLDER/CASE in one piece
@@ -23,10 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+import bedrock
+
 CORPUS = Path(os.environ.get("LOCKGATE_CORPUS") or Path(__file__).parents[4] / "shared" / "fixtures")
 PATHS = {
     "/v1/chat/completions": "openai",
     "/v1/messages": "anthropic",
+    "/v1/responses": "openai-responses",
     "/v2/chat": "cohere",
     "/api/chat": "ollama",
     "/api/generate": "ollama",
@@ -96,6 +99,9 @@ async def read_request(reader):
     gemini = re.match(r"/v1beta/models/(.+):(streamG|g)enerateContent", path)
     if gemini:
         return Received("gemini", unquote(gemini[1]), gemini[2] == "streamG", path, headers, body)
+    converse = re.match(r"/model/(.+)/converse(-stream)?$", path)
+    if converse:
+        return Received("bedrock", unquote(converse[1]), converse[2] is not None, path, headers, body)
     dialect = PATHS.get(path.partition("?")[0], path)
     # Ollama streams unless it is told not to.
     stream = body.get("stream") is not False if dialect == "ollama" else bool(body.get("stream"))
@@ -135,6 +141,8 @@ async def answer(request, reader, writer):
 def recorded(folder, stream):
     """Status, content type and body of a case. An array of Gemini's is served as the stream that it was."""
     meta = json.loads((folder / "meta.json").read_text())
+    if (folder / "response.eventstream").exists():
+        return meta["status"], bedrock.STREAM_TYPE, (folder / "response.eventstream").read_bytes()
     if (folder / "response.sse").exists():
         return meta["status"], meta["content_type"] or "text/event-stream", (folder / "response.sse").read_bytes()
     if (folder / "response.ndjson").exists():
@@ -163,6 +171,8 @@ def canned(request, texts):
     unary, events = ANSWERS[request.dialect](texts)
     if not request.stream:
         return "application/json", [json.dumps(unary).encode()]
+    if request.dialect == "bedrock":
+        return bedrock.STREAM_TYPE, events
     kind = "application/x-ndjson" if request.dialect == "ollama" else "text/event-stream"
     return kind, [event.encode() for event in events]
 
@@ -211,6 +221,32 @@ def gemini_answer(texts):
     return event("".join(texts), finishReason="STOP"), [data(e).replace("\n", "\r\n") for e in events]
 
 
+def responses_answer(texts):
+    def response(status, output, usage=None):
+        common = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "error": None, "incomplete_details": None}
+        return common | {"status": status, "output": output, "usage": usage, "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+
+    def message(status, content):
+        return {"id": "msg_1", "type": "message", "role": "assistant", "status": status, "content": content}
+
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    part = {"type": "output_text", "text": "".join(texts), "annotations": [], "logprobs": []}
+    unary = response("completed", [message("completed", [part])], usage)
+    at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    events = [
+        {"type": "response.created", "response": response("in_progress", [])},
+        {"type": "response.in_progress", "response": response("in_progress", [])},
+        {"type": "response.output_item.added", "output_index": 0, "item": message("in_progress", [])},
+        {"type": "response.content_part.added", **at, "part": part | {"text": ""}},
+        *({"type": "response.output_text.delta", **at, "delta": text, "logprobs": []} for text in texts),
+        {"type": "response.output_text.done", **at, "text": part["text"], "logprobs": []},
+        {"type": "response.content_part.done", **at, "part": part},
+        {"type": "response.output_item.done", "output_index": 0, "item": unary["output"][0]},
+        {"type": "response.completed", "response": unary},
+    ]
+    return unary, [data(event | {"sequence_number": n}, event["type"]) for n, event in enumerate(events)]
+
+
 def cohere_answer(texts):
     tokens = {"input_tokens": 3, "output_tokens": 2}
     usage = {"billed_units": tokens, "tokens": tokens}
@@ -245,6 +281,8 @@ ANSWERS = {
     "openai": openai_answer,
     "anthropic": anthropic_answer,
     "gemini": gemini_answer,
+    "bedrock": bedrock.answer,
+    "openai-responses": responses_answer,
     "cohere": cohere_answer,
     "ollama": ollama_answer,
 }

@@ -9,9 +9,9 @@ from conftest import DIALECTS, KEY
 from google import genai
 from model import Ask
 
-
-LISTING = [client for client in DIALECTS if getattr(CLIENTS[client], "lists", True)]
-RETRIEVING = [client for client in DIALECTS if getattr(CLIENTS[client], "retrieves", True)]
+# SDKs that list models, and those that ask for one; Bedrock has another service for that.
+LISTING = [client for client in DIALECTS if hasattr(CLIENTS[client], "models") and getattr(CLIENTS[client], "lists", True)]
+RETRIEVING = [client for client in LISTING if getattr(CLIENTS[client], "retrieves", True)]
 
 
 @pytest.mark.parametrize("client", LISTING)
@@ -71,7 +71,11 @@ def test_bearer_tokens_and_other_places_of_the_key(gateway):
 
 @pytest.mark.parametrize("client", DIALECTS)
 def test_headers_of_an_answer(client, post):
-    bodies = {"gemini": {"contents": [{"parts": [{"text": "Hello."}]}]}}
+    bodies = {
+        "gemini": {"contents": [{"parts": [{"text": "Hello."}]}]},
+        "openai-responses": {"model": "sim/echo", "input": "Hello."},
+        "bedrock": {"messages": [{"role": "user", "content": [{"text": "Hello."}]}]},
+    }
     chat = {"model": "sim/echo", "max_tokens": 99, "messages": [{"role": "user", "content": "Hello."}]}
     bodies["ollama"] = chat | {"stream": False}
     status, headers, _ = post(client, "sim/echo", bodies.get(client, chat), stream=False)

@@ -8,15 +8,17 @@ import json
 import types
 import typing
 
+import bedrock
 import cohere
 import ollama
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from google.genai import types as gemini
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter, ValidationError
 
 # Members that the vendor takes and the SDK's type leaves out: `stream` stands in a type of its own, newer models lost the others.
-ALSO_TAKEN = {"openai": {"stream"}, "anthropic": {"stream", "temperature", "top_p", "top_k"}}
+ALSO_TAKEN = {"openai": {"stream"}, "anthropic": {"stream", "temperature", "top_p", "top_k"}, "openai-responses": {"stream"}}
 GEMINI_MEMBERS = {
     "contents": list[gemini.Content],
     "systemInstruction": gemini.Content,
@@ -24,6 +26,7 @@ GEMINI_MEMBERS = {
     "toolConfig": gemini.ToolConfig,
     "generationConfig": gemini.GenerationConfig,
     "safetySettings": list[gemini.SafetySetting],
+    "serviceTier": gemini.ServiceTier,
 }
 
 
@@ -35,12 +38,20 @@ def errors(dialect, body):
         case "anthropic":
             known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
             return misfits(known, MessageCreateParamsNonStreaming, "$") or anthropic_rules(body)
+        case "openai-responses":
+            known = {k: v for k, v in body.items() if k not in ALSO_TAKEN[dialect]}
+            # The types want of a message what only the provider's own answers have.
+            if isinstance(body["input"], list):
+                known["input"] = [own_message(item) if item.get("role") == "assistant" else item for item in body["input"]]
+            return misfits(known, ResponseCreateParamsNonStreaming, "$") or responses_rules(body)
         case "cohere":
             return cohere_misfits(body) or called_in_order(body)
         case "ollama":
             return ollama_misfits(body)
         case "gemini":
             return [e for name, value in body.items() for e in gemini_misfits(name, value)] or gemini_rules(body)
+        case "bedrock":
+            return bedrock.errors(body, stream=False)
 
 
 # === types ===
@@ -97,7 +108,7 @@ def gemini_misfits(name, value):
     many = typing.get_origin(kind) is list
     try:
         for item in value if many else [value]:
-            (typing.get_args(kind)[0] if many else kind).model_validate_json(json.dumps(item))
+            TypeAdapter(typing.get_args(kind)[0] if many else kind).validate_json(json.dumps(item))
     except ValidationError as error:
         return [f"$.{name}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     return []
@@ -177,6 +188,40 @@ def called_in_order(body):
             if not isinstance(json.loads(call["function"]["arguments"]), dict):
                 found.append(f"$.messages[{i}] has arguments that are no object")
     return found
+
+
+def own_message(item):
+    if isinstance(item["content"], str):
+        return item
+    content = [part | {"annotations": []} if part["type"] == "output_text" else part for part in item["content"]]
+    return item | {"id": "msg_1", "status": "completed", "content": content}
+
+
+def responses_rules(body):
+    if isinstance(body["input"], str):
+        return []
+    found, asked, following = [], set(), None
+    for i, item in reversed(list(enumerate(body["input"]))):
+        kind = item.get("type", "message")
+        if kind == "reasoning" and following not in ("reasoning", "function_call", "custom_tool_call", "assistant"):
+            found.append(f"$.input[{i}] is reasoning that leads to nothing")
+        if kind == "reasoning" and not item.get("encrypted_content"):
+            found.append(f"$.input[{i}] is reasoning without its state")
+        following = item.get("role") if kind == "message" else kind
+    for i, item in enumerate(body["input"]):
+        kind = item.get("type", "message")
+        if kind in ("function_call", "custom_tool_call"):
+            asked.add((kind, item["call_id"]))
+            if kind == "function_call" and not isinstance(json.loads(item["arguments"]), dict):
+                found.append(f"$.input[{i}] has arguments that are no object")
+        elif kind.endswith("call_output"):
+            if (kind.removesuffix("_output"), item["call_id"]) not in asked:
+                found.append(f"$.input[{i}] answers no call before it")
+            asked.discard((kind.removesuffix("_output"), item["call_id"]))
+    found += [f"{call} is unanswered" for call in asked]
+    names = [tool["name"] for tool in body.get("tools", []) if "name" in tool]
+    found += [f"tool name {name} is too long" for name in names if len(name) > 64]
+    return found + ([f"tool names repeat: {names}"] if len(names) != len(set(names)) else [])
 
 
 def anthropic_rules(body):

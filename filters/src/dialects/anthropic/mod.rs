@@ -8,10 +8,10 @@
 //! its events are told apart by their SSE name. Counts of input exclude what caches served.
 
 mod blocks;
+mod count;
 mod error;
 mod finish;
 mod inspect;
-mod profile;
 mod request;
 mod response;
 mod stream;
@@ -22,6 +22,7 @@ mod wire;
 mod tests;
 
 use bytes::Bytes;
+pub use count::CountTokens;
 
 use super::{
     CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
@@ -145,7 +146,12 @@ impl Upstream for Anthropic {
     }
 
     fn takes_url(&self, media: &Media) -> bool {
-        matches!(media.class, MediaClass::Image | MediaClass::Document)
+        match media.class {
+            MediaClass::Image => true,
+            // `URLPDFSource` is the only document source with a URL.
+            MediaClass::Document => media.mime.as_deref().is_none_or(|mime| mime == "application/pdf"),
+            MediaClass::Audio | MediaClass::Video => false,
+        }
     }
 
     fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {

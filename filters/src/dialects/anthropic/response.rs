@@ -58,11 +58,11 @@ pub(super) fn decode(body: &Bytes) -> Result<Response, ResponseError> {
     let tier = message.usage.and_then(|raw| serde_json::from_str::<WireTier<'_>>(raw.get()).ok());
     Ok(Response {
         id: keep(message.id).unwrap_or_default(),
-        created: 0,
         model: keep(message.model).unwrap_or_default(),
         candidates: vec![Candidate { index: 0, parts, finish, logprobs: None }],
         usage: usage.map(WireUsage::to_usage),
         tier: keep(tier.and_then(|tier| tier.service_tier)),
+        ..Response::default()
     })
 }
 

@@ -317,3 +317,20 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn images_and_pdfs_are_taken_by_url() {
+    use crate::model::{Media, MediaClass, MediaSource};
+    for (class, mime, taken) in [
+        (MediaClass::Image, None, true),
+        (MediaClass::Document, None, true),
+        (MediaClass::Document, Some("application/pdf"), true),
+        (MediaClass::Document, Some("text/plain"), false),
+        (MediaClass::Audio, None, false),
+        (MediaClass::Video, None, false),
+    ] {
+        let source = MediaSource::Url(Str::from_static("https://example.com/x"));
+        let media = Media::new(class, mime.map(Str::from_static), source);
+        assert_eq!(Anthropic.takes_url(&media), taken, "{class:?} {mime:?}");
+    }
+}

@@ -51,6 +51,10 @@ impl Dialect for Cohere {
         Some(&Cohere)
     }
 
+    fn carries_state(&self) -> bool {
+        false
+    }
+
     fn inspect(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
         inspect::inspect(body)
     }

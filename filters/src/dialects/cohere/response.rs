@@ -51,11 +51,9 @@ pub(super) fn decode(body: &Bytes) -> Result<Response, ResponseError> {
     });
     Ok(Response {
         id: answer.id.map(|id| id.keep(&text)).unwrap_or_default(),
-        created: 0,
-        model: Str::new(),
         candidates: vec![Candidate { index: 0, parts, finish, logprobs }],
         usage: answer.usage.and_then(usage::decode),
-        tier: None,
+        ..Response::default()
     })
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Reference: <https://ai.google.dev/api/generate-content>. Model and verb stand in the path, so a request of the
 //! same dialect passes without an edit. Errors: <https://google.aip.dev/193>.
-//!
-//! Quirk `vertex`: the upstream is Vertex AI, which takes labels and web addresses of files.
 
+mod count;
 mod emit;
 mod error;
 mod finish;
@@ -25,15 +24,20 @@ mod write;
 mod tests;
 
 use bytes::Bytes;
+pub use count::CountTokens;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
-    model::{ErrorInfo, Field, Media, Request, Response},
+    model::{ErrorInfo, Field, Media, MediaSource, Request, Response},
 };
+
+/// In what upstreams deviate from the Developer API.
+const QUIRKS: &[Quirk] =
+    &[Quirk { name: "vertex", what: "the upstream is Vertex AI, which takes labels and web addresses of files" }];
 
 /// The dialect.
 #[derive(Clone, Copy, Debug)]
@@ -93,8 +97,12 @@ impl Upstream for Gemini {
     }
 
     fn takes_url(&self, media: &Media) -> bool {
-        let _ = media;
-        false
+        // Google knows its own files and films by their addresses, and fetches nothing else.
+        matches!(&media.source, MediaSource::Url(url) if parts::is_google_only(url))
+    }
+
+    fn takes_url_with(&self, media: &Media, quirks: &[String]) -> bool {
+        quirks.iter().any(|quirk| quirk == "vertex") || self.takes_url(media)
     }
 
     fn decode_response(&self, body: &Bytes) -> Result<Response, ResponseError> {
@@ -115,6 +123,10 @@ impl Upstream for Gemini {
 
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
         Box::new(stream::Watcher::new(tap))
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        QUIRKS
     }
 }
 

@@ -45,11 +45,11 @@ pub(super) fn decode(body: &Bytes) -> Result<Response, ResponseError> {
     });
     Ok(Response {
         id: lend_opt(&whole, wire.response_id.as_ref()).unwrap_or_default(),
-        created: 0,
         model: lend_opt(&whole, wire.model_version.as_ref()).unwrap_or_default(),
         candidates,
         usage: wire.usage_metadata.as_ref().and_then(usage::decode),
         tier,
+        ..Response::default()
     })
 }
 

@@ -25,8 +25,8 @@ mod wire;
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
@@ -55,6 +55,10 @@ enum Endpoint {
     Generate,
 }
 
+/// In what servers deviate from the common form.
+const QUIRKS: &[Quirk] =
+    &[Quirk { name: "no_think", what: "`think` is not sent: the server's models refuse the member" }];
+
 /// Implements both traits for an endpoint's type. The endpoints differ in what [`Endpoint`] says, and in names.
 macro_rules! speak {
     ($dialect:ident, $endpoint:expr, $name:literal, $route_type:literal) => {
@@ -69,6 +73,10 @@ macro_rules! speak {
 
             fn upstream(&self) -> Option<&'static dyn Upstream> {
                 Some(&$dialect)
+            }
+
+            fn carries_state(&self) -> bool {
+                false
             }
 
             fn inspect(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
@@ -136,6 +144,10 @@ macro_rules! speak {
             fn tap(&self, _tap: TapSpec) -> Box<dyn Tap> {
                 // Usage always comes, so there is never an uninvited piece of it to take out.
                 Box::new(stream::StreamTap::default())
+            }
+
+            fn quirks(&self) -> &'static [Quirk] {
+                QUIRKS
             }
         }
     };

@@ -41,12 +41,11 @@ pub(super) fn decode(body: &Bytes) -> Result<Response, ResponseError> {
     let saw_call = parts.iter().any(|part| matches!(part.content, PartContent::ToolCall(_)));
     let finish = finish::decode(line.done_reason.as_ref().map(|reason| reason.keep(&text)), saw_call);
     Ok(Response {
-        id: Str::new(),
         created: time::parse(place).unwrap_or_default(),
         model: line.model.as_ref().map(|model| model.keep(&text)).unwrap_or_default(),
         candidates: vec![Candidate { index: 0, parts, finish, logprobs: logprobs(line.logprobs, &text) }],
         usage,
-        tier: None,
+        ..Response::default()
     })
 }
 

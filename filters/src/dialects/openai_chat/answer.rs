@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use super::{
     request::url_media,
@@ -12,6 +11,7 @@ use crate::model::{
     Citation, Family, Finish, FinishReason, Media, MediaClass, MediaSource, Part, PartContent, RawJson, Span, SpanUnit,
     Str,
 };
+pub(super) use crate::openai::ids::{hex, mint_id};
 
 /// What a candidate has said so far, as far as its finish depends on it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -184,21 +184,6 @@ pub(super) fn tokens(raw: Option<&RawValue>) -> Option<&RawValue> {
     }
     let wire: Logprobs<'_> = lenient(raw)?;
     wire.content.or(wire.refusal)
-}
-
-/// An id for a call to which the upstream gave none. Made from the answer's own id, so that calls of different turns
-/// differ, and the same answer always gives the same.
-pub(super) fn mint_id(answer: &str, position: u32) -> Str {
-    let hash = Sha256::new().chain_update(answer).chain_update(position.to_be_bytes()).finalize();
-    Str::from(format!("call_{}", hex(hash.iter().take(11))))
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
-    bytes.fold(String::new(), |mut digits, byte| {
-        digits.extend([byte >> 4, byte & 15].iter().filter_map(|digit| char::from_digit((*digit).into(), 16)));
-        digits
-    })
 }
 
 /// Text so far, as citations count it: they come in characters of the part, in bytes, or for the whole part, and go

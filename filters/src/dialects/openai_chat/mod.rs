@@ -2,34 +2,32 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>. Where the vendors differ, the decoders accept what
 //! any of them sends, and the encoder writes what all of them take; what an upstream wants otherwise is a named quirk
-//! (the table stands in `request/encode.rs`).
+//! (the table stands in `quirks`).
 //!
 //! Wire facts: `POST /v1/chat/completions`, the model in the body; streams are server-sent events without names, ended
 //! by `data: [DONE]`; SSE comments keep a stream alive with every client.
 
 mod answer;
-mod error;
-mod inspect;
 mod pointer;
-mod profile;
+mod quirks;
 mod reasoning;
 mod request;
 mod response;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod usage;
 mod wire;
 
 use bytes::Bytes;
 
 use super::{
-    CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,
-    Tap, TapSpec, Target, Upstream,
+    CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,
+    StreamForm, Tap, TapSpec, Target, Upstream,
 };
 use crate::{
     json::Splice,
     model::{ErrorInfo, Field, Media, MediaClass, Request, Response},
+    openai::{error, inspect, profile, tap::StreamTap, usage},
 };
 
 /// The Chat Completions dialect.
@@ -47,6 +45,11 @@ impl Dialect for OpenAiChat {
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {
         Some(&OpenAiChat)
+    }
+
+    fn carries_state(&self) -> bool {
+        // Some servers have a place for it, but official clients leave out what they do not know.
+        false
     }
 
     fn inspect(&self, _call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
@@ -108,6 +111,10 @@ impl Upstream for OpenAiChat {
     }
 
     fn tap(&self, tap: TapSpec) -> Box<dyn Tap> {
-        Box::new(stream::StreamTap::new(tap))
+        Box::new(StreamTap::new(tap))
+    }
+
+    fn quirks(&self) -> &'static [Quirk] {
+        quirks::QUIRKS
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn decode(body: &Bytes) -> Result<Response, ResponseError> {
         id,
         usage: answer.usage.and_then(usage::decode),
         tier: answer.service_tier.filter(|tier| !tier.is_empty()).map(|tier| source.text(&tier)),
+        ..Response::default()
     })
 }
 

@@ -5,101 +5,13 @@
 //! floats or strings, content as a string or a list, arguments as a string or an object. Members that are not listed
 //! are passed over.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, SeqAccess, Visitor},
-};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub(super) use crate::json::{Text, Writer};
-use crate::{
-    json::{keep_raw, slice},
-    model::{RawJson, Str},
+pub(super) use crate::{
+    json::{Text, Writer},
+    openai::wire::{Count, OneOrMany, Source, lenient},
 };
-
-/// The text that wire structs borrow from, to turn what they borrowed into shared slices of it.
-#[derive(Clone, Debug)]
-pub(super) struct Source(Str);
-
-impl Source {
-    pub(super) fn new(text: Str) -> Self {
-        Self(text)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The text as a slice of the source; a copy only where JSON had an escape.
-    pub(super) fn text(&self, text: &Text<'_>) -> Str {
-        text.keep(&self.0)
-    }
-
-    /// The JSON of a value, as a slice of the source.
-    pub(super) fn raw(&self, raw: &RawValue) -> RawJson {
-        keep_raw(&self.0, raw)
-    }
-
-    /// `text` as a shared slice. What does not stand in the source is copied.
-    pub(super) fn slice(&self, text: &str) -> Str {
-        slice(&self.0, text)
-    }
-}
-
-/// A string, or a list.
-#[derive(Clone, Debug)]
-pub(super) enum OneOrMany<'a, T> {
-    One(Text<'a>),
-    Many(Vec<T>),
-}
-
-impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<'a, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
-            type Value = OneOrMany<'de, T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(OneOrMany::One(Text(Cow::Borrowed(text))))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(OneOrMany::One(Text(Cow::Owned(text.to_owned()))))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(OneOrMany::Many(items))
-            }
-        }
-        deserializer.deserialize_any(Either(PhantomData))
-    }
-}
-
-/// A count that vendors write as an integer, a float or a string. What is none of these counts as 0.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Count(pub(super) u64);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"');
-        if let Ok(count) = raw.parse() {
-            return Ok(Self(count));
-        }
-        let float = raw.parse::<f64>().unwrap_or(0.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, as it should")]
-        Ok(Self(float as u64))
-    }
-}
 
 /// One message: of a request's history, of a whole answer, or a `delta` of a stream.
 #[derive(Debug, Default, Deserialize)]
@@ -244,9 +156,4 @@ pub(super) struct Choice<'a> {
     /// `OpenRouter`'s place for an error of one candidate.
     #[serde(borrow)]
     pub(super) error: Option<&'a RawValue>,
-}
-
-/// Reads a member whose shape vendors differ in; what is not the shape asked for is as if it were absent.
-pub(super) fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
 }

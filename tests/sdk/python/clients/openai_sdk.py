@@ -95,12 +95,21 @@ def answer(message, finish, usage):
         text="".join(part["text"] for part in parts if part["type"] == "text"),
         reasoning=message.get("reasoning_content") or "",
         signed=False,
-        calls=[Call(call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])) for call in calls],
+        calls=[called(call) for call in calls],
         raw_finish=finish,
         finish="filter" if message.get("refusal") and word == "stop" else word,
         usage=usage and tokens(usage),
         native=message,
     )
+
+
+def called(call):
+    """A call of a tool that takes free text counts as one of a function with that text."""
+    custom = call.get("custom") or {}
+    # Snowflake writes both members, and leaves one of them empty.
+    if custom.get("name"):
+        return Call(call["id"], custom["name"], {"input": custom["input"]})
+    return Call(call["id"], call["function"]["name"], json.loads(call["function"]["arguments"]))
 
 
 def tokens(usage):
@@ -127,11 +136,15 @@ def collect(stream, strict):
                 parts = [part for part in text if part["type"] == "text"] if isinstance(text, list) else []
                 message[member] = message.get(member, "") + ("".join(p["text"] for p in parts) if isinstance(text, list) else text)
             for piece in delta.tool_calls or []:
+                # The stream's types know functions only.
+                kind, args = ("custom", "input") if getattr(piece, "custom", None) and not piece.function else ("function", "arguments")
+                tool = getattr(piece, kind)
+                tool = tool if isinstance(tool, dict) else tool.model_dump()
                 if piece.index == len(calls):
-                    calls.append({"id": piece.id, "type": "function", "function": {"name": piece.function.name, "arguments": ""}})
+                    calls.append({"id": piece.id, "type": kind, kind: {"name": tool["name"], args: ""}})
                 else:
-                    broken += ["id and name come once"] if piece.id or piece.function.name else []
-                calls[piece.index]["function"]["arguments"] += piece.function.arguments or ""
+                    broken += ["id and name come once"] if piece.id or tool.get("name") else []
+                calls[piece.index][kind][args] += tool.get(args) or ""
     broken += [f"chunks share id and model: {ids}"] if len(ids) > 1 else []
     assert not (strict and broken), broken
     message = {member: text for member, text in message.items() if text}

@@ -3,8 +3,8 @@
 //! The common rules, and what this vendor asks besides: it begins with the user, blank text is refused, thinking comes
 //! back with its own state, and only some models go on from words put into their mouth.
 
-use super::super::profile::Profile;
 use crate::{
+    claude::Profile,
     conversation::{Rules, arrange, is_foreign_tool, own_thinking},
     dialects::Target,
     model::{ErrorInfo, Family, Field, Losses, Opaque, OpaqueKind, PartContent, Request, Role, Str, Turn},
@@ -84,13 +84,4 @@ fn end(messages: &mut [Message<'_>], profile: &Profile) -> Result<(), ErrorInfo>
             Err(ErrorInfo::invalid("messages", message))
         }
     }
-}
-
-/// Whether the turn in which tools are being called lacks the thinking that a thinking model must find at its
-/// beginning: it was made by another model, or its state was lost.
-pub(super) fn loop_lacks_thinking(messages: &[Message<'_>]) -> bool {
-    let Some([assistant, user]) = messages.last_chunk::<2>() else { return false };
-    let in_loop = user.pieces.iter().any(|piece| piece.answers().is_some());
-    let first = assistant.pieces.first().and_then(Piece::part);
-    in_loop && !first.is_some_and(|part| matches!(part.content, PartContent::Reasoning(_)))
 }

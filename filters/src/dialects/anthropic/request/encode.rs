@@ -3,17 +3,13 @@
 use bytes::BytesMut;
 
 use super::{
-    super::{
-        profile::{Profile, Thinking},
-        wire::Writer,
-    },
+    super::wire::Writer,
     conversation::{self, Message, Piece},
-    parts,
-    thinking::{Obstacles, Plan},
-    tools,
+    parts, tools,
 };
 use crate::{
     alias::{Charset, alias},
+    claude::{Obstacles, Plan, Profile, Thinking, loop_lacks_thinking},
     dialects::{Encoded, Target},
     model::{ErrorInfo, Field, Losses, OutputFormat, Part, RawJson, Request, Str, Tool},
     schema::{SchemaTarget, fit},
@@ -140,7 +136,7 @@ pub(in super::super) fn encode(request: &Request, target: &Target<'_>) -> Result
     cx.json_tool = tools::json_tool(&cx);
     let obstacles = Obstacles {
         forced_tool: tools::is_forced(&cx) && cx.profile.forced_tools,
-        broken_loop: conversation::loop_lacks_thinking(&messages),
+        broken_loop: loop_lacks_thinking(&messages),
     };
     let plan = Plan::new(request, &profile, obstacles, &mut cx.losses);
     let mut out = BytesMut::with_capacity(4096);
@@ -178,9 +174,6 @@ fn refuse(request: &Request) -> Result<(), ErrorInfo> {
     if request.output.modalities.iter().any(|modality| *modality != "text") {
         return refused("modalities", "this model answers in text only, leave other modalities out");
     }
-    if request.state.cached_content.is_some() {
-        return refused("cached_content", "cached content belongs to another provider, send the content itself");
-    }
     if request.limits.max_output == Some(0) {
         return refused("max_tokens", "the limit must be at least 1 token");
     }
@@ -213,7 +206,16 @@ fn push_options(body: &mut Writer<'_>, plan: &Plan, cx: &mut Cx<'_>) {
     if request.stream.is_some() {
         body.bool("stream", true);
     }
-    plan.push_sampling(body, request, &cx.profile, &mut cx.losses);
+    let drawn = plan.sampling(request, &cx.profile, &mut cx.losses);
+    if let Some(temperature) = drawn.temperature {
+        body.f64("temperature", temperature);
+    }
+    if let Some(top_p) = drawn.top_p {
+        body.f64("top_p", top_p);
+    }
+    if let Some(top_k) = drawn.top_k {
+        body.u64("top_k", u64::from(top_k));
+    }
     push_stops(body, cx);
     plan.push_thinking(body, request, &mut cx.losses);
     if plan.thinks() && cx.profile.thinking == Thinking::BudgetInterleaved && !request.tools.is_empty() {

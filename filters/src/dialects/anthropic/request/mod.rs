@@ -5,7 +5,6 @@ mod decode;
 mod encode;
 mod options;
 mod parts;
-mod thinking;
 mod tools;
 
 pub(super) use decode::decode;

@@ -3,9 +3,10 @@
 use super::{
     super::{documents, thinking},
     encode::Encoder,
+    write::is_document,
 };
 use crate::{
-    conversation::{Message, Piece, Rules, arrange, is_foreign_tool, opened},
+    conversation::{Message, Piece, Rules, arrange, is_foreign_tool},
     model::{
         ErrorInfo, Family, Field, Losses, Media, MediaClass, MediaSource, Part, PartContent, Reasoning, Role, Turn,
     },
@@ -18,6 +19,12 @@ pub(super) fn messages<'r>(encoder: &mut Encoder<'r>) -> Result<Vec<Message<'r>>
     let messages = arrange(&encoder.request.turns, Rules { mid_system: true }, &mut encoder.losses, |turn, losses| {
         pieces(turn, own, sealer, losses)
     })?;
+    let mut pieces = messages.iter().flat_map(|message| &message.pieces);
+    if pieces.all(|piece| piece.part().is_some_and(is_document)) {
+        // Documents stand beside the messages, and nobody asks anything of them.
+        let message = "the conversation holds documents alone, say something about them";
+        return Err(ErrorInfo::invalid("messages", message));
+    }
     if messages.last().is_some_and(|last| last.role == Role::Assistant) && !own {
         encoder.losses.approx(Field::Prefill);
     }
@@ -51,7 +58,7 @@ fn pieces<'r>(turn: &'r Turn, own: bool, sealer: &Sealer, losses: &mut Losses) -
 
 /// A thought that this vendor's model had: its state says so, or the client speaks this dialect.
 fn thought<'r>(reasoning: &Reasoning, own: bool, sealer: &Sealer, losses: &mut Losses) -> Option<Piece<'r>> {
-    let state = reasoning.opaque.iter().map(|opaque| opened(opaque, sealer)).find(thinking::is_own);
+    let state = reasoning.opaque.iter().filter_map(|opaque| sealer.unwrap(opaque)).find(thinking::is_own);
     let text = reasoning.text.clone().filter(|text| !text.is_empty() && (own || state.is_some()));
     let Some(text) = text else {
         losses.drop(Field::ReasoningHistory);

@@ -33,7 +33,8 @@ fn says_more(message: &Message<'_>) -> bool {
     message.pieces.iter().any(|piece| piece.part().is_none_or(|part| !is_document(part)))
 }
 
-fn is_document(part: &Part) -> bool {
+/// Whether a part belongs beside the messages.
+pub(super) fn is_document(part: &Part) -> bool {
     matches!(&part.content, PartContent::Media(media) if media.class == MediaClass::Document)
 }
 

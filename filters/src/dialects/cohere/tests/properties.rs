@@ -104,8 +104,6 @@ fn exchange() -> impl Strategy<Value = Vec<Turn>> {
     let calls = prop::collection::vec(any::<bool>(), 0..3);
     (prop::collection::vec(said(), 1..4), prop::option::of(word()), calls).prop_map(|(user, text, calls)| {
         let turn = |role, parts| Turn { role, parts, name: None };
-        // Documents alone become words, which a test of its own shows.
-        let user: Vec<Part> = std::iter::once(Part::text("see")).chain(user).collect();
         let mut turns = vec![turn(Role::User, user)];
         let id = |at: usize| Str::from(format!("call_{at}"));
         let mut parts: Vec<Part> = text.map(Part::text).into_iter().collect();
@@ -143,14 +141,32 @@ fn exchange() -> impl Strategy<Value = Vec<Turn>> {
     })
 }
 
+fn as_document(part: &Part) -> Option<&Media> {
+    match &part.content {
+        PartContent::Media(media) if media.class == MediaClass::Document => Some(media),
+        _ => None,
+    }
+}
+
+/// Whether a turn holds documents alone, which are words then.
+fn is_of_documents(turn: &Turn) -> bool {
+    turn.parts.iter().all(|part| as_document(part).is_some())
+}
+
 /// What a conversation says: who says what, and the documents, which have a place of their own.
 fn meaning(turns: &[Turn]) -> (Vec<String>, Vec<String>) {
     let (mut said, mut documents) = (Vec::new(), Vec::new());
     for turn in turns {
         let mut of_turn = Vec::new();
+        let alone = is_of_documents(turn);
         for part in &turn.parts {
             match &part.content {
                 PartContent::Text(text) => of_turn.push(format!("{:?} {text}", turn.role)),
+                PartContent::Media(Media { class: MediaClass::Document, source: MediaSource::Text(text), .. })
+                    if alone =>
+                {
+                    of_turn.push(format!("{:?} {text}", turn.role));
+                }
                 PartContent::Media(media) if media.class == MediaClass::Document => {
                     documents.push(format!("{:?}", media.source));
                 }
@@ -243,16 +259,6 @@ proptest! {
             sampling: Sampling { temperature, ..Sampling::default() },
             ..Request::default()
         };
-        let encoded = encode_for("m", &request).expect("it can be carried");
-        let again = Cohere.decode_request(&CallHead::default(), &encoded.body).expect("what is written is read");
-        let told = |field| encoded.losses.iter().any(|loss| loss.field == field);
-        prop_assert!(encoded.losses.iter().all(|loss| matches!(loss.field, Field::ToolError | Field::Prefill | Field::ResponseFormat)), "{:?}", encoded.losses);
-        prop_assert_eq!((&again.tools, &again.sampling), (&request.tools, &request.sampling));
-        if told(Field::ResponseFormat) {
-            prop_assert_eq!(again.system.len(), 1, "it is asked for in words");
-        } else {
-            prop_assert_eq!(&again.output, &request.output);
-        }
         let joined = arrange(&request.turns, Rules { mid_system: true }, &mut Losses::default(), |turn, _| {
             Ok(turn.parts.iter().map(Piece::Part).collect())
         }).expect("it is a conversation");
@@ -261,6 +267,20 @@ proptest! {
             parts: message.pieces.iter().filter_map(|piece| piece.part().cloned()).collect(),
             name: None,
         }).collect();
+        let Ok(encoded) = encode_for("m", &request) else {
+            prop_assert!(joined.iter().all(is_of_documents), "what says something can be carried");
+            return Ok(());
+        };
+        let again = Cohere.decode_request(&CallHead::default(), &encoded.body).expect("what is written is read");
+        let told = |field| encoded.losses.iter().any(|loss| loss.field == field);
+        prop_assert!(encoded.losses.iter().all(|loss| matches!(loss.field, Field::ToolError | Field::Prefill | Field::ResponseFormat | Field::Document)), "{:?}", encoded.losses);
+        prop_assert_eq!(told(Field::Document), joined.iter().any(is_of_documents));
+        prop_assert_eq!((&again.tools, &again.sampling), (&request.tools, &request.sampling));
+        if told(Field::ResponseFormat) {
+            prop_assert_eq!(again.system.len(), 1, "it is asked for in words");
+        } else {
+            prop_assert_eq!(&again.output, &request.output);
+        }
         prop_assert_eq!(meaning(&again.turns), meaning(&joined));
     }
 

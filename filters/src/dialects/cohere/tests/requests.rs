@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::model::{
     Effort, Family, Field, LossLevel, Media, MediaClass, MediaSource, Opaque, OpaqueKind, OutputFormat, Part,
-    PartContent, RawJson, Reasoning, ReasoningMode, Tool, ToolChoice, ToolResult,
+    PartContent, RawJson, Reasoning, ReasoningMode, Role, Tool, ToolChoice, ToolResult, Turn,
 };
 
 const PLAIN: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
@@ -115,6 +115,23 @@ fn documents_keep_what_they_are() {
 }
 
 #[test]
+fn documents_that_nobody_speaks_about_are_words_or_refused() {
+    let media = Media::new(MediaClass::Document, None, MediaSource::Text(Str::from_static("a document")));
+    let document = Part::new(PartContent::Media(media));
+    let mut request = foreign(PLAIN);
+    let asked = request.turns.clone();
+    request.turns[0].parts = vec![document];
+    let error = encode_for("m-1", &request).expect_err("nothing is asked");
+    assert_eq!(error.param.as_deref(), Some("messages"));
+    request.turns.extend([Turn { role: Role::Assistant, parts: vec![Part::text("noted")], name: None }]);
+    request.turns.extend(asked.clone());
+    let (body, encoded) = encode(&request);
+    assert_eq!(body["messages"][0], json!({"role": "user", "content": "a document"}), "a message is never empty");
+    assert_eq!((body["messages"].as_array().map(Vec::len), body.get("documents")), (Some(3), None));
+    assert_eq!(losses(&encoded), [(Field::Document, LossLevel::Approx)]);
+}
+
+#[test]
 fn documents_of_others_are_cited_unless_they_must_not_be() {
     let with = |citations| {
         let mut request = foreign(PLAIN);
@@ -135,12 +152,6 @@ fn documents_of_others_are_cited_unless_they_must_not_be() {
         (body.get("citation_options"), with(Some(false))["citation_options"].clone()),
         (None, json!({"mode": "OFF"}))
     );
-    let mut alone = foreign(PLAIN);
-    let media = Media::new(MediaClass::Document, None, MediaSource::Text(Str::from_static("words")));
-    alone.turns[0].parts = vec![Part::new(PartContent::Media(media))];
-    let (body, encoded) = encode(&alone);
-    assert_eq!(body["messages"], json!([{"role": "user", "content": "words"}]), "a message is never empty");
-    assert_eq!((body.get("documents"), losses(&encoded)), (None, vec![(Field::Document, LossLevel::Approx)]));
     let refused = |media: Media| {
         let mut request = foreign(PLAIN);
         request.turns[0].parts.push(Part::new(PartContent::Media(media)));
@@ -343,7 +354,7 @@ fn pitfall_43_only_own_thoughts_come_back() {
         thought("my plan", vec![Opaque { data: sealed, ..tag(Family::Anthropic, "") }]),
         Part::text("so"),
     ];
-    request.turns.push(crate::model::Turn { role: crate::model::Role::Assistant, parts, name: None });
+    request.turns.push(Turn { role: Role::Assistant, parts, name: None });
     request.turns.push(request.turns[0].clone());
     let (body, encoded) = encode(&request);
     assert_eq!(

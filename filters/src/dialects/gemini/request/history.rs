@@ -162,10 +162,8 @@ fn media_pieces<'a>(media: &'a Media, signature: Option<Str>, pieces: &mut Vec<P
 
 /// The state that is Gemini's own, out of its envelope if it came in one.
 fn signature(job: &mut Job<'_>, opaque: &[Opaque]) -> Option<Str> {
-    let found = opaque.iter().find_map(|opaque| match job.target.sealer.open(&opaque.data) {
-        Some(inner) => (inner.family == Family::Gemini).then_some(inner.data),
-        None => (opaque.family == Family::Gemini).then(|| opaque.data.clone()),
-    });
+    let own = |state: &Opaque| state.family == Family::Gemini;
+    let found = opaque.iter().find_map(|opaque| Some(job.target.sealer.unwrap(opaque).filter(own)?.data));
     if found.is_none() && !opaque.is_empty() {
         job.losses.drop(Field::Signature);
     }

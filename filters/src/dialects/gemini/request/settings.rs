@@ -347,9 +347,5 @@ pub(super) fn refuse(request: &Request) -> Result<(), ErrorInfo> {
     if request.sampling.logit_bias.is_some() {
         return Err(ErrorInfo::invalid("logit_bias", "the upstream cannot bias tokens, leave `logit_bias` out"));
     }
-    if request.state.cached_content.is_some() && request.origin != Some("gemini") {
-        let message = "cached content of another provider cannot be used here, send the content itself";
-        return Err(ErrorInfo::invalid("cached_content", message));
-    }
     Ok(())
 }

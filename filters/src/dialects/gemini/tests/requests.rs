@@ -357,3 +357,24 @@ fn members_that_nobody_knows_come_back_to_gemini() {
     assert_eq!(json["generationConfig"], json!({"topP": 0.5, "speechConfig": {"v": 1}}));
     assert_eq!(json["toolConfig"], json!({"retrievalConfig": {"l": 1}}));
 }
+
+/// Pitfall 66: a web address goes out as a `fileUri` only where somebody at the other end reads it.
+#[test]
+fn only_addresses_that_google_reads_are_left_to_google() {
+    let at = |url: &'static str| Media::new(MediaClass::Image, None, MediaSource::Url(Str::from_static(url)));
+    let vertex = ["vertex".to_owned()];
+    for (url, own) in [
+        ("https://example.com/cat.png", false),
+        ("http://10.0.0.5/cat.png", false),
+        ("https://youtube.com.example.com/watch?v=1", false),
+        ("https://www.youtube.com/watch?v=1", true),
+        ("https://youtu.be/1", true),
+        ("https://generativelanguage.googleapis.com/v1beta/files/abc", true),
+    ] {
+        let media = at(url);
+        assert_eq!(Gemini.takes_url(&media), own, "{url}");
+        assert!(Gemini.takes_url_with(&media, &vertex), "Vertex reads {url}");
+        let sent = encode_for("gemini-3-flash", &[], &request(vec![turn(Role::User, vec![PartContent::Media(media)])]));
+        assert_eq!(sent.is_ok(), own, "the encoder agrees on {url}");
+    }
+}

@@ -1,8 +1,4 @@
 //! A request for an upstream.
-//!
-//! | quirk | effect |
-//! |---|---|
-//! | `no_think` | `think` is not sent: the server's models do not think, and refuse the member |
 
 use bytes::BytesMut;
 

@@ -59,6 +59,10 @@ impl Encoder<'_> {
             PartContent::Media(media) => Some(media),
             _ => None,
         }));
+        if shows_before_it_speaks(message) {
+            // Pictures stand beside the text, so that nothing tells between which words they were.
+            self.losses.approx(Field::Image);
+        }
         let texts = said(message);
         if texts.is_empty() && beside.is_empty() {
             return Ok(());
@@ -136,6 +140,12 @@ fn plain(role: &str, text: &str, pictures: &[&Media], list: &mut Writer<'_>) -> 
     push_pictures(pictures, &mut object)?;
     object.end();
     Ok(())
+}
+
+/// Whether a picture stands before some of a message's text.
+fn shows_before_it_speaks(message: &Message<'_>) -> bool {
+    let parts = message.pieces.iter().filter_map(Piece::part);
+    parts.skip_while(|part| !matches!(part.content, PartContent::Media(_))).any(|part| part.as_text().is_some())
 }
 
 /// Writes `images`.

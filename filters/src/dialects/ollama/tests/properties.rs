@@ -221,7 +221,7 @@ proptest! {
         let told = |field| encoded.losses.iter().any(|loss| loss.field == field);
         let failed = request.turns.iter().flat_map(|turn| &turn.parts).any(|part| matches!(&part.content, PartContent::ToolResult(r) if r.is_error));
         prop_assert_eq!(told(Field::ToolError), failed);
-        prop_assert_eq!(encoded.losses.iter().filter(|loss| !matches!(loss.field, Field::ToolError | Field::Prefill)).count(), 0);
+        prop_assert_eq!(encoded.losses.iter().filter(|loss| !matches!(loss.field, Field::ToolError | Field::Prefill | Field::Image)).count(), 0);
         let meaning = |turns: &[Turn]| meaning(turns).join("|").replace("ERROR: ", "");
         let joined = crate::conversation::arrange(&request.turns, crate::conversation::Rules { mid_system: true }, &mut crate::model::Losses::default(), |turn, _| {
             Ok(turn.parts.iter().map(crate::conversation::Piece::Part).collect())

@@ -5,6 +5,7 @@ use super::super::{
     wire::{CacheControl, ContentPart, File, ImageUrl, InputAudio, OneOrMany, Source, Text, lenient},
 };
 use crate::model::{CachePoint, ErrorInfo, Family, Media, MediaClass, MediaSource, Part, PartContent, Reasoning, Str};
+pub(in super::super) use crate::openai::media::url_media;
 
 /// Where a part stands, for messages of errors.
 #[derive(Clone, Copy, Debug)]
@@ -121,24 +122,4 @@ fn file(wire: &ContentPart<'_>, place: Place, source: &Source) -> Result<Media, 
     };
     media.name = file.and_then(|file| file.filename).map(|name| source.text(&name));
     Ok(media)
-}
-
-/// Media at a URL; a data URL becomes what it holds.
-pub(in super::super) fn url_media(class: MediaClass, url: &Str) -> Result<Media, &'static str> {
-    let Some(rest) = url.strip_prefix("data:") else {
-        return Ok(Media::new(class, None, MediaSource::Url(url.clone())));
-    };
-    let (head, data) =
-        rest.split_once(',').ok_or("the data URL has no comma; write data:<media type>;base64,<data>")?;
-    let mime =
-        head.strip_suffix(";base64").ok_or("the data URL must be base64; write data:<media type>;base64,<data>")?;
-    let mime = mime.split(';').next().unwrap_or_default();
-    let class = match mime.split('/').next() {
-        Some("image") => MediaClass::Image,
-        Some("audio") => MediaClass::Audio,
-        Some("video") => MediaClass::Video,
-        _ => class,
-    };
-    let mime = (!mime.is_empty()).then(|| url.slice_ref(mime));
-    Ok(Media::new(class, mime, MediaSource::Base64(url.slice_ref(data))))
 }

@@ -1,19 +1,4 @@
-//! A request for an upstream.
-//!
-//! Quirks that the catalog may list for an upstream:
-//!
-//! | quirk | effect |
-//! |---|---|
-//! | `max_tokens_legacy` | the limit is `max_tokens` whatever the model |
-//! | `no_parallel_tool_calls`, `no_reasoning_effort`, `no_stream_options`, `no_user` | that member is left out |
-//! | `no_developer_role` | instructions are `system` whatever the model |
-//! | `flat_content` | texts of a message are joined to one string |
-//! | `top_k` | `top_k` is sent |
-//! | `reasoning_content_in` | earlier thinking is sent back as `reasoning_content` |
-//! | `reasoning_details_in` | earlier thinking is sent back with its state as `reasoning_details` |
-//! | `thought_signature_in` | Gemini's signatures are sent back as `extra_content` |
-//! | `cache_control`, `prompt_cache_breakpoint` | cache breakpoints are sent in that form |
-//! | `tool_ids_9` | call ids are nine letters and digits |
+//! A request for an upstream. What it may want otherwise stands in [`super::super::quirks`].
 
 use bytes::BytesMut;
 
@@ -93,10 +78,6 @@ pub(super) struct Encoder<'a> {
 impl Encoder<'_> {
     fn conversation(&mut self, body: &mut Writer<'_>) -> Result<(), ErrorInfo> {
         let request = self.request;
-        if request.state.cached_content.is_some() {
-            let message = "the cached content belongs to another provider; send the content itself";
-            return Err(ErrorInfo::invalid("cached_content", message));
-        }
         let messages = history::arrange(&request.turns, &mut self.losses);
         if matches!(messages.last(), Some(history::Message::Assistant(_))) && !self.native {
             self.losses.approx(Field::Prefill);

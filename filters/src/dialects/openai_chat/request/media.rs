@@ -1,32 +1,13 @@
 //! Images, sounds and documents, as they are written to an upstream.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bytes::BytesMut;
 
 use super::super::wire::Writer;
+pub(super) use crate::openai::media::document_text;
 use crate::{
-    json::push_raw_str,
-    model::{ErrorInfo, Family, Media, MediaClass, MediaSource, Str},
+    model::{ErrorInfo, Family, Media, MediaClass, MediaSource},
+    openai::media::data_url,
 };
-
-/// The words of a document that is text; this dialect has no documents but files.
-pub(super) fn document_text(media: &Media) -> Option<Str> {
-    let text = match &media.source {
-        MediaSource::Text(text) => text.clone(),
-        MediaSource::Parts(parts) => {
-            let texts: Vec<&str> = parts.iter().filter_map(|part| part.as_text().map(|text| &**text)).collect();
-            Str::from(texts.join("\n\n"))
-        }
-        MediaSource::Base64(data) if media.mime.as_deref().is_some_and(|mime| mime.starts_with("text/")) => {
-            Str::from(String::from_utf8(STANDARD.decode(&**data).ok()?).ok()?)
-        }
-        _ => return None,
-    };
-    match media.title.as_ref().or(media.name.as_ref()) {
-        Some(title) => Some(Str::from(format!("{title}\n\n{text}"))),
-        None => Some(text),
-    }
-}
 
 /// Writes media as the members of a content part.
 pub(super) fn write(media: &Media, object: &mut Writer<'_>) -> Result<(), ErrorInfo> {
@@ -107,13 +88,4 @@ fn write_file(media: &Media, object: &mut Writer<'_>) -> Result<(), ErrorInfo> {
     }
     file.end();
     Ok(())
-}
-
-/// Appends a data URL as a JSON string, without building it first.
-fn data_url(out: &mut BytesMut, mime: &str, data: &str) {
-    out.extend_from_slice(b"\"data:");
-    push_raw_str(out, mime);
-    out.extend_from_slice(b";base64,");
-    push_raw_str(out, data);
-    out.extend_from_slice(b"\"");
 }

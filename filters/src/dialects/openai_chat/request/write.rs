@@ -175,7 +175,7 @@ impl Encoder<'_> {
             audio.end();
         }
         if self.target.has_quirk("thought_signature_in") {
-            let state: Vec<_> = said.text_state.iter().map(|opaque| self.unwrapped(opaque)).collect();
+            let state: Vec<_> = said.text_state.iter().filter_map(|opaque| self.target.sealer.unwrap(opaque)).collect();
             write_signature(&state, &mut message);
         } else if !said.text_state.is_empty() {
             self.losses.drop(Field::Signature);
@@ -221,7 +221,8 @@ impl Encoder<'_> {
         if self.target.has_quirk("reasoning_details_in") {
             let mut details = message.list("reasoning_details");
             for (index, thought) in (0..).zip(&thoughts) {
-                let state: Vec<_> = thought.opaque.iter().map(|opaque| self.unwrapped(opaque)).collect();
+                let state: Vec<_> =
+                    thought.opaque.iter().filter_map(|opaque| self.target.sealer.unwrap(opaque)).collect();
                 let text = thought.text.as_deref().unwrap_or_default();
                 reasoning::write_detail(&mut details, index, text, &state, Reader::Upstream);
             }
@@ -256,17 +257,12 @@ impl Encoder<'_> {
             }
         }
         if self.target.has_quirk("thought_signature_in") {
-            let state: Vec<_> = part.opaque.iter().map(|opaque| self.unwrapped(opaque)).collect();
+            let state: Vec<_> = part.opaque.iter().filter_map(|opaque| self.target.sealer.unwrap(opaque)).collect();
             write_signature(&state, &mut object);
         } else if !part.opaque.is_empty() {
             self.losses.drop(Field::Signature);
         }
         object.end();
-    }
-
-    /// Opaque state as its vendor made it: taken out of the envelope, if this gateway put it into one.
-    fn unwrapped(&self, opaque: &Opaque) -> Opaque {
-        self.target.sealer.open(&opaque.data).unwrap_or_else(|| opaque.clone())
     }
 
     /// Writes the answer to a call; gives the parts that a `tool` message cannot hold.

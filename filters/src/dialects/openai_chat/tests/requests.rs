@@ -292,10 +292,6 @@ fn what_the_client_would_miss_is_refused() {
     assert_eq!(refuse(&|request| request.limits.stop.push(Str::from_static("x")), "gpt-5"), "stop");
     assert_eq!(refuse(&|request| request.limits.max_output = Some(0), "gpt-4o"), "max_tokens");
     assert_eq!(refuse(&|request| request.output.modalities.push(Str::from_static("image")), "gpt-4o"), "modalities");
-    assert_eq!(
-        refuse(&|request| request.state.cached_content = Some(Str::from_static("x")), "gpt-4o"),
-        "cached_content"
-    );
     let file = MediaSource::File { family: Family::Anthropic, id: Str::from_static("file_1") };
     assert_eq!(refuse(&|request| request.turns[0].parts.push(image(file.clone())), "gpt-4o"), "messages");
     let search = |family, kind| Tool::Server {
