@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::thinking, *};
 use crate::{
     conversation::{Piece, Rules, arrange},
     model::{
@@ -141,14 +141,32 @@ fn exchange() -> impl Strategy<Value = Vec<Turn>> {
     })
 }
 
+fn as_document(part: &Part) -> Option<&Media> {
+    match &part.content {
+        PartContent::Media(media) if media.class == MediaClass::Document => Some(media),
+        _ => None,
+    }
+}
+
+/// Whether a turn holds documents alone, which are words then.
+fn is_of_documents(turn: &Turn) -> bool {
+    turn.parts.iter().all(|part| as_document(part).is_some())
+}
+
 /// What a conversation says: who says what, and the documents, which have a place of their own.
 fn meaning(turns: &[Turn]) -> (Vec<String>, Vec<String>) {
     let (mut said, mut documents) = (Vec::new(), Vec::new());
     for turn in turns {
         let mut of_turn = Vec::new();
+        let alone = is_of_documents(turn);
         for part in &turn.parts {
             match &part.content {
                 PartContent::Text(text) => of_turn.push(format!("{:?} {text}", turn.role)),
+                PartContent::Media(Media { class: MediaClass::Document, source: MediaSource::Text(text), .. })
+                    if alone =>
+                {
+                    of_turn.push(format!("{:?} {text}", turn.role));
+                }
                 PartContent::Media(media) if media.class == MediaClass::Document => {
                     documents.push(format!("{:?}", media.source));
                 }
@@ -167,6 +185,27 @@ fn meaning(turns: &[Turn]) -> (Vec<String>, Vec<String>) {
     (said, documents)
 }
 
+/// Plans have no ends on the wire: neighbours become one.
+fn joined(parts: Vec<Part>) -> Vec<Part> {
+    let is_plan = |part: &Part| match &part.content {
+        PartContent::Reasoning(reasoning) => reasoning.opaque.iter().any(thinking::is_plan),
+        _ => false,
+    };
+    let mut all: Vec<Part> = Vec::new();
+    for part in parts {
+        match (all.last_mut().filter(|last| is_plan(last) && is_plan(&part)), &part.content) {
+            (Some(Part { content: PartContent::Reasoning(last), .. }), PartContent::Reasoning(next)) => {
+                last.text =
+                    last.text.iter().chain(&next.text).fold(None, |all: Option<Str>, text| {
+                        Some(Str::from(format!("{}{text}", all.unwrap_or_default())))
+                    });
+            }
+            _ => all.push(part),
+        }
+    }
+    all
+}
+
 proptest! {
     #[test]
     fn any_stream_keeps_the_contract(picks in prop::collection::vec(prop::sample::select(DATA), 0..16), size in 1usize..40) {
@@ -181,7 +220,7 @@ proptest! {
         let again = events(&[&bytes]);
         check(&again);
         let said = |events: &[Event]| fold(events).ok().map(|response| {
-            response.candidates.into_iter().map(|c| (c.parts, c.finish.reason, c.logprobs)).collect::<Vec<_>>()
+            response.candidates.into_iter().map(|c| (joined(c.parts), c.finish.reason, c.logprobs)).collect::<Vec<_>>()
         });
         prop_assert_eq!(said(&again), said(&whole));
     }
@@ -220,21 +259,6 @@ proptest! {
             sampling: Sampling { temperature, ..Sampling::default() },
             ..Request::default()
         };
-        let shown = |part: &Part| matches!(part.content, PartContent::Media(_));
-        let said = request.turns.iter().flat_map(|turn| &turn.parts).any(|part| !shown(part));
-        let Ok(encoded) = encode_for("m", &request) else {
-            prop_assert!(!said, "what says something can be carried");
-            return Ok(());
-        };
-        let again = Cohere.decode_request(&CallHead::default(), &encoded.body).expect("what is written is read");
-        let told = |field| encoded.losses.iter().any(|loss| loss.field == field);
-        prop_assert!(encoded.losses.iter().all(|loss| matches!(loss.field, Field::ToolError | Field::Prefill | Field::ResponseFormat)), "{:?}", encoded.losses);
-        prop_assert_eq!((&again.tools, &again.sampling), (&request.tools, &request.sampling));
-        if told(Field::ResponseFormat) {
-            prop_assert_eq!(again.system.len(), 1, "it is asked for in words");
-        } else {
-            prop_assert_eq!(&again.output, &request.output);
-        }
         let joined = arrange(&request.turns, Rules { mid_system: true }, &mut Losses::default(), |turn, _| {
             Ok(turn.parts.iter().map(Piece::Part).collect())
         }).expect("it is a conversation");
@@ -243,6 +267,20 @@ proptest! {
             parts: message.pieces.iter().filter_map(|piece| piece.part().cloned()).collect(),
             name: None,
         }).collect();
+        let Ok(encoded) = encode_for("m", &request) else {
+            prop_assert!(joined.iter().all(is_of_documents), "what says something can be carried");
+            return Ok(());
+        };
+        let again = Cohere.decode_request(&CallHead::default(), &encoded.body).expect("what is written is read");
+        let told = |field| encoded.losses.iter().any(|loss| loss.field == field);
+        prop_assert!(encoded.losses.iter().all(|loss| matches!(loss.field, Field::ToolError | Field::Prefill | Field::ResponseFormat | Field::Document)), "{:?}", encoded.losses);
+        prop_assert_eq!(told(Field::Document), joined.iter().any(is_of_documents));
+        prop_assert_eq!((&again.tools, &again.sampling), (&request.tools, &request.sampling));
+        if told(Field::ResponseFormat) {
+            prop_assert_eq!(again.system.len(), 1, "it is asked for in words");
+        } else {
+            prop_assert_eq!(&again.output, &request.output);
+        }
         prop_assert_eq!(meaning(&again.turns), meaning(&joined));
     }
 

@@ -303,10 +303,11 @@ fn sources_of_others_are_told_in_characters() {
     let cite = |span| delta(0, Delta::Citation(Box::new(source(span))));
     let all = [
         started(0, PartKind::Text),
+        // Before the text that it is about, as some vendors send it.
+        cite(None),
         delta(0, Delta::Text(Str::from_static("aä"))),
         delta(0, Delta::Text(Str::from_static("öb"))),
         cite(Some(Span { start: 1, end: 5, unit: SpanUnit::Byte })),
-        cite(None),
         Event::PartEnd(PartKey(0)),
         Event::End,
     ];
@@ -319,7 +320,7 @@ fn sources_of_others_are_told_in_characters() {
     assert_eq!((place(0), place(1)), ((Some(1), Some(3), Some(0)), (Some(0), Some(4), Some(0))));
     let whole = fold(&all).expect("a whole answer");
     let whole: Value = serde_json::from_slice(&Cohere.encode_response(&whole, &reply())).expect("JSON");
-    assert_eq!(whole["message"]["citations"][0]["text"], "äö");
+    assert_eq!(whole["message"]["citations"][1]["text"], "äö");
     assert_eq!(
         whole["message"]["citations"][0]["sources"][0],
         json!({"type": "document", "id": "https://x", "document": {"id": "https://x", "title": "T", "text": "q", "url": "https://x"}})
