@@ -252,6 +252,8 @@ impl Encoder {
                 event(out, "content-end", |object| object.u64("index", index));
                 self.positions = Positions::default();
             }
+            // Nothing was said that could have a source.
+            Block::Text { started: false } => self.held.clear(),
             Block::Call { any } => {
                 if !any {
                     self.framed("{}", out);
