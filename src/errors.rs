@@ -65,8 +65,8 @@ impl RouteError {
         } else if path.starts_with("/model/") {
             "for Bedrock, use `POST /model/{model}/converse`, with the model percent-encoded"
         } else {
-            "chat is at `/v1/chat/completions`, `/v1/messages` and `/v1beta/models/{model}:generateContent`, a \
-             provider's own API at `/p/{provider}/...`"
+            "chat is at `/v1/chat/completions`, `/v1/messages`, `/v1beta/models/{model}:generateContent`, `/v2/chat` and \
+             `/api/chat`, a provider's own API at `/p/{provider}/...`"
         };
         Self::Unknown { path: shorten(path), hint }
     }

@@ -65,8 +65,8 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
 }
 
 /// Returns what every server of a dialect has in common: the way of its inventor, whose entry has the dialect's name.
-/// The inventor's other APIs are not among it: few servers have them, and one that has says so. One that names such an
-/// API and no chat has no chat.
+/// The inventor's other APIs are not among it, nor what counts for them: few servers have them, and one that has says so.
+/// One that names such an API and no chat has no chat.
 pub(crate) fn of_dialect(dialect: &str, own: Option<&RawPaths>) -> RawProvider {
     let Some(inventor) = entry(dialect) else { return RawProvider::default() };
     let prefers_another = inventor.dialect.as_deref() != Some(dialect);
@@ -74,9 +74,10 @@ pub(crate) fn of_dialect(dialect: &str, own: Option<&RawPaths>) -> RawProvider {
     let has_others = |own: &RawPaths| own.responses.is_some() || own.completions.is_some();
     let no_chat = own.is_some_and(|own| own.chat.is_none() && has_others(own));
     let paths = paths.map(|paths| RawPaths {
-        chat: paths.chat.filter(|_| !no_chat),
+        count_tokens: paths.count_tokens.filter(|_| paths.responses.is_none()),
         responses: None,
         completions: None,
+        chat: paths.chat.filter(|_| !no_chat),
         ..paths
     });
     RawProvider {

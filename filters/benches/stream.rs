@@ -121,6 +121,29 @@ fn voices() -> Vec<Voice> {
             ),
             keeps_text: false,
         },
+        Voice {
+            dialect: dialect("cohere"),
+            opening: "event: message-start\ndata: {\"id\":\"dd27c8d3\",\"type\":\"message-start\",\"delta\":{\"message\":{\
+                      \"role\":\"assistant\",\"content\":[],\"tool_plan\":\"\",\"tool_calls\":[],\"citations\":[]}}}\n\nevent: \
+                      content-start\ndata: {\"type\":\"content-start\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"type\"\
+                      :\"text\",\"text\":\"\"}}}}\n\n",
+            delta: (
+                "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\
+                 \"text\":\"",
+                "\"}}}}\n\n",
+            ),
+            keeps_text: false,
+        },
+        Voice {
+            dialect: dialect("ollama"),
+            opening: "",
+            delta: (
+                "{\"model\":\"qwen3:4b\",\"created_at\":\"2026-08-04T19:59:21.358882Z\",\"message\":{\"role\":\"assistant\",\
+                 \"content\":\"",
+                "\"},\"done\":false}\n",
+            ),
+            keeps_text: false,
+        },
     ]
 }
 
@@ -148,7 +171,8 @@ fn bench_without_allocations(criterion: &mut Criterion, name: &str, run: impl Fn
 }
 
 fn framing(criterion: &mut Criterion) {
-    for voice in voices() {
+    // The reader of lines is its dialect's own.
+    for voice in voices().iter().filter(|voice| voice.dialect.stream_form() != StreamForm::JsonLines) {
         let chunk = voice.delta(" gateway");
         if voice.is_framed() {
             let mut reader = FrameReader::default();

@@ -47,7 +47,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let response = folder.finish();
     for target in DIALECTS {
-        for form in [StreamForm::Sse, StreamForm::JsonArray] {
+        for form in [StreamForm::Sse, StreamForm::JsonArray, StreamForm::JsonLines] {
             let mut encoder = target.stream_encoder(&reply(form));
             let mut out = BytesMut::new();
             for event in &ordered {

@@ -3,6 +3,7 @@
 mod bytes;
 mod hangup;
 mod headers;
+mod lines;
 mod memory;
 mod passthrough;
 mod translated;

@@ -8,6 +8,7 @@ import { clientOf } from './clients.mjs';
 describe('answers', { concurrency: 4 }, () => {
   for (const [entry, client, face, way] of product(CASES.answers, DIALECTS, FACES, ['ask', 'stream'])) {
     if (entry.clients && !entry.clients.includes(client)) continue;
+    if (entry.faces && !entry.faces.includes(face)) continue;
     test(`${entry.name}: ${client} at sim-${face}, ${way}`, async () => {
       const sdk = clientOf(client);
       const tools = entry.ask.tools && Object.fromEntries(entry.ask.tools.map((name) => [name, CASES.tools[name]]));
@@ -24,14 +25,17 @@ describe('answers', { concurrency: 4 }, () => {
 });
 
 function check(answer, expect, ask, client) {
-  assert.equal(answer.finish, expect.finish);
+  // Not every dialect has a word for every end.
+  const ends = (expect.finish_of?.[client] ?? expect.finish).split('|');
+  assert.ok(ends.includes(answer.finish), `${answer.finish} is none of ${ends}`);
   if (expect.text !== undefined) assert.equal(answer.text, expect.text);
   for (const part of expect.text_has ?? []) assert.ok(answer.text.includes(part), `${part} in ${answer.text}`);
   assert.ok(answer.text.length >= (expect.text_min ?? 0));
   if (expect.reasoning !== undefined) assert.equal(answer.reasoning, expect.reasoning);
   assert.ok(answer.reasoning.includes(expect.reasoning_has ?? ''));
-  // Chat has no place for a signature of its own.
-  if (expect.signed && client !== 'openai') assert.ok(answer.signed, 'reasoning carries a signature');
+  // Chat, Cohere and Ollama have no place for a signature of their own, and Ollama's models give none.
+  const signs = ['anthropic', 'gemini', 'openai-responses'].includes(client) && !ask.model.includes('sim-ollama');
+  if (expect.signed && signs) assert.ok(answer.signed, 'reasoning carries a signature');
   assert.deepEqual(answer.calls.map((call) => call.name), expect.calls ?? []);
   assert.equal(new Set(answer.calls.map((call) => call.id).filter(Boolean)).size, answer.calls.length, 'calls have ids of their own');
   for (const call of answer.calls) assert.deepEqual(schemaErrors(call.args, ask.tools[call.name].schema), []);

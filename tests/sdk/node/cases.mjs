@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 export const CASES = JSON.parse(readFileSync(new URL('../cases.json', import.meta.url), 'utf8'));
 export const URL_OF_GATEWAY = process.env.LOCKGATE_URL;
 export const KEY = process.env.LOCKGATE_KEY ?? 'sk-test';
-export const DIALECTS = ['openai', 'anthropic', 'gemini', 'openai-responses'];
+export const DIALECTS = ['openai', 'anthropic', 'gemini', 'openai-responses', 'cohere', 'ollama'];
 // Dialects of the simulator: more than have a client here.
 export const FACES = [...DIALECTS, 'bedrock'];
 

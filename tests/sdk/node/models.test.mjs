@@ -11,11 +11,13 @@ import { clientOf } from './clients.mjs';
 const MESSAGES = [{ role: 'user', content: 'Hello.' }];
 
 for (const client of DIALECTS) {
+  const { lists = true, retrieves = true } = clientOf(client).constructor;
+  if (!lists) continue;
   test(`models are listed: ${client}`, async () => {
     const names = await clientOf(client).models();
     assert.ok(names.includes('pool'), 'names of the configuration are listed');
     assert.ok(names.includes('up-openai/listed'), "so are the models that a provider's entry names");
-    assert.equal(await clientOf(client).model('sim/echo'), 'sim/echo');
+    if (retrieves) assert.equal(await clientOf(client).model('sim/echo'), 'sim/echo');
   });
 }
 

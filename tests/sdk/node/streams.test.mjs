@@ -29,8 +29,8 @@ for (const [entry, client, face] of product(CASES.broken, DIALECTS, FACES)) {
 }
 
 for (const [way, client, face] of product(['abort', 'break'], DIALECTS, FACES)) {
-  // @google/genai leaves the response open until it is collected.
-  if (way === 'break' && client === 'gemini') continue;
+  // @google/genai and ollama-js leave the response open until it is collected.
+  if (way === 'break' && ['gemini', 'ollama'].includes(client)) continue;
   test(`leaving by ${way} cancels the upstream: ${client} at sim-${face}`, async () => {
     const controller = new AbortController();
     const ask = { model: `sim-${face}/chunks=200+pace=50`, turns: [['user', 'Slowly.']] };

@@ -1,5 +1,6 @@
 //! Content blocks as parts: what requests and answers have in common.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::wire::{Block, CacheControl, Source, Text, WireCitation, keep_raw, slice};
@@ -71,8 +72,10 @@ pub(super) fn decode(body: &Str, raw: &RawValue) -> Result<Part, Fault> {
     };
     let mut part = Part::new(content);
     part.cache = block.cache_control.as_ref().map(|cache| cache_point(body, cache));
-    if let (Some(citations), PartContent::Text(_)) = (block.citations, &part.content) {
-        part.citations = decode_citations(body, citations);
+    match (block.citations, &mut part.content) {
+        (Some(citations), PartContent::Text(_)) => part.citations = decode_citations(body, citations),
+        (Some(switch), PartContent::Media(media)) => media.citations = is_on(switch),
+        _ => {}
     }
     Ok(part)
 }
@@ -129,6 +132,15 @@ pub(super) fn decode_citation(body: &Str, raw: &RawValue) -> Option<Citation> {
 fn decode_citations(body: &Str, raw: &RawValue) -> Vec<Citation> {
     let list: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
     list.into_iter().filter_map(|raw| decode_citation(body, raw)).collect()
+}
+
+/// Whether a document is to be cited.
+fn is_on(raw: &RawValue) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Switch {
+        enabled: Option<bool>,
+    }
+    serde_json::from_str::<Switch>(raw.get()).ok()?.enabled
 }
 
 fn required(body: &Str, text: Option<&Text<'_>>, member: &str) -> Result<Str, Fault> {

@@ -240,6 +240,20 @@ fn text_is_a_slice_of_the_body() {
 }
 
 #[test]
+fn documents_say_whether_they_are_to_be_cited() {
+    for switch in [json!({"enabled": true}), json!({"enabled": false}), Value::Null] {
+        let source = json!({"type":"text","media_type":"text/plain","data":"words"});
+        let mut document = json!({"type":"document","source":source,"citations":switch});
+        let body = json!({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[document]}]});
+        let request = decode(&body).expect("well formed");
+        let encoded = encode_for("claude-sonnet-4-5", &request).expect("it can be carried");
+        let found: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+        document.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+        assert_eq!(found["messages"][0]["content"][0], document);
+    }
+}
+
+#[test]
 fn cached_tokens_are_counted_once() {
     let body = json!({"id":"m","type":"message","model":"m","content":[],"stop_reason":"end_turn","usage":{
         "input_tokens":10,"cache_read_input_tokens":100,"cache_creation_input_tokens":30,

@@ -196,6 +196,11 @@ fn push_media(content: &mut Writer<'_>, media: &Media, part: &Part, cx: &mut Cx<
     if media.class == MediaClass::Document {
         block.maybe_str("title", media.title.as_deref().or(media.name.as_deref()));
         block.maybe_str("context", media.context.as_deref());
+        if let Some(cited) = media.citations {
+            let mut switch = block.nested("citations");
+            switch.bool("enabled", cited);
+            switch.end();
+        }
     }
     cache(&mut block, part, cx);
     block.end();

@@ -124,7 +124,10 @@ impl<'a> Decoder<'a> {
                 self.keep(name, value)?;
             }
             "response_format" => request.output.format = format(value, source)?,
-            "safety_mode" => request.safety = Some((Family::Cohere, RawJson::from_checked(slice(source, value)))),
+            "safety_mode" => {
+                read::<Text<'_>>(name, value, "CONTEXTUAL, STRICT or OFF")?;
+                request.safety = Some((Family::Cohere, RawJson::from_checked(slice(source, value))));
+            }
             "max_tokens" => request.limits.max_output = Some(read(name, value, "a number of tokens")?),
             "stop_sequences" => {
                 let stops: Vec<Text<'_>> = read(name, value, "a list of strings")?;

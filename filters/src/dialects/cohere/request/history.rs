@@ -3,6 +3,7 @@
 use super::{
     super::{documents, thinking},
     encode::Encoder,
+    write::is_document,
 };
 use crate::{
     conversation::{Message, Piece, Rules, arrange, is_foreign_tool},
@@ -18,11 +19,9 @@ pub(super) fn messages<'r>(encoder: &mut Encoder<'r>) -> Result<Vec<Message<'r>>
     let messages = arrange(&encoder.request.turns, Rules { mid_system: true }, &mut encoder.losses, |turn, losses| {
         pieces(turn, own, sealer, losses)
     })?;
-    let is_document =
-        |part: &Part| matches!(&part.content, PartContent::Media(media) if media.class == MediaClass::Document);
     let mut pieces = messages.iter().flat_map(|message| &message.pieces);
     if pieces.all(|piece| piece.part().is_some_and(is_document)) {
-        // Documents stand beside the messages, of which there must be one.
+        // Documents stand beside the messages, and nobody asks anything of them.
         let message = "the conversation holds documents alone, say something about them";
         return Err(ErrorInfo::invalid("messages", message));
     }

@@ -18,14 +18,24 @@ use crate::{
 /// What stands for the answer to a call that the history does not answer.
 const NO_RESULT: &str = "no result of this call was recorded";
 
-/// The documents of a conversation, in their order.
+/// The documents of a conversation, in their order. A message of nothing else keeps its own, as its words.
 pub(super) fn documents_of<'m>(messages: &'m [Message<'_>]) -> Vec<(&'m Media, Str)> {
-    let pieces = messages.iter().flat_map(|message| &message.pieces);
+    let pieces = messages.iter().filter(|message| says_more(message)).flat_map(|message| &message.pieces);
     let document = |piece: &'m Piece<'_>| match &piece.part()?.content {
         PartContent::Media(media) if media.class == MediaClass::Document => Some((media, documents::text_of(media)?)),
         _ => None,
     };
     pieces.filter_map(document).collect()
+}
+
+/// Whether a message holds more than documents.
+fn says_more(message: &Message<'_>) -> bool {
+    message.pieces.iter().any(|piece| piece.part().is_none_or(|part| !is_document(part)))
+}
+
+/// Whether a part belongs beside the messages.
+pub(super) fn is_document(part: &Part) -> bool {
+    matches!(&part.content, PartContent::Media(media) if media.class == MediaClass::Document)
 }
 
 impl Encoder<'_> {
@@ -54,6 +64,15 @@ impl Encoder<'_> {
 
     /// Results come first, a message each; then what the user says.
     fn user(&mut self, message: &Message<'_>, list: &mut Writer<'_>) -> Result<(), ErrorInfo> {
+        if !says_more(message) {
+            self.losses.approx(Field::Document);
+            let texts = message.pieces.iter().filter_map(|piece| match &piece.part()?.content {
+                PartContent::Media(media) => documents::text_of(media),
+                _ => None,
+            });
+            push_texts("user", &texts.collect::<Vec<_>>(), list);
+            return Ok(());
+        }
         let mut said: Vec<&Part> = Vec::new();
         for piece in &message.pieces {
             match (piece, piece.part()) {
@@ -67,7 +86,7 @@ impl Encoder<'_> {
                     said.extend(beside);
                 }
                 // Documents have a place of their own.
-                (_, Some(Part { content: PartContent::Media(media), .. })) if media.class == MediaClass::Document => {}
+                (_, Some(part)) if is_document(part) => {}
                 (_, Some(part)) => said.push(part),
                 _ => {}
             }

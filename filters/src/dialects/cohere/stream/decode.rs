@@ -44,6 +44,13 @@ enum Kind {
     },
 }
 
+impl Kind {
+    /// Whether it is a block of the message's content.
+    fn is_content(&self) -> bool {
+        matches!(self, Self::Text | Self::Thinking)
+    }
+}
+
 /// The part that is open: the wire has one after the other.
 #[derive(Clone, Debug)]
 struct Open {
@@ -151,10 +158,14 @@ impl Decoder {
         }
     }
 
+    /// A block of content begins, so the one before it is over. A plan and a call are no blocks, and the plan is one
+    /// string of the message: they go on behind a block that says nothing.
     fn content_start(&mut self, index: u32, delta: &WireDelta<'_>, data: &Str, events: &mut Vec<Event>) {
         let content: WireContent<'_> =
             one(delta.message.as_ref().and_then(|message| message.content)).unwrap_or_default();
-        self.close(events);
+        if self.open.as_ref().is_some_and(|open| open.kind.is_content()) {
+            self.close(events);
+        }
         match content.kind.as_ref().map(Text::as_str) {
             Some("thinking") => self.say(Kind::Thinking, index, content.thinking, data, events),
             _ => self.say(Kind::Text, index, content.text, data, events),
@@ -177,7 +188,9 @@ impl Decoder {
         if content.text.is_some() {
             self.say(Kind::Text, index, content.text, data, events);
         }
-        if let (Some(open), Some(tokens)) = (&self.open, tokens.and_then(logprobs::decode)) {
+        // The model has them for the text just said, not for thoughts.
+        let open = self.open.as_ref().filter(|open| open.kind == Kind::Text && open.index == index);
+        if let (Some(open), Some(tokens)) = (open, tokens.and_then(logprobs::decode)) {
             events.push(Event::Delta { part: open.key, delta: Delta::Logprobs(Box::new(tokens)) });
         }
     }

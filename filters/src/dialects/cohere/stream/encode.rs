@@ -20,8 +20,8 @@ use crate::{
     dialects::{Reply, StreamEncoder},
     json::{push_raw_str, push_u64},
     model::{
-        CallKind, Delta, ErrorInfo, Event, Finish, FinishReason, PartKey, PartKind, PartStart, Start, Str, ToolCall,
-        Usage,
+        CallKind, Citation, Delta, ErrorInfo, Event, Finish, FinishReason, PartKey, PartKind, PartStart, Start, Str,
+        ToolCall, Usage,
     },
     stream::Sequencer,
 };
@@ -84,6 +84,8 @@ pub(in super::super) struct Encoder {
     citations: u64,
     /// The text of the open part, for its citations.
     positions: Positions,
+    /// Citations of the open part that wait for its end.
+    held: Vec<Citation>,
     usage: Option<Usage>,
     finish: Option<Box<Finish>>,
 }
@@ -121,6 +123,7 @@ impl Encoder {
             calls: 0,
             citations: 0,
             positions: Positions::default(),
+            held: Vec::new(),
             usage: None,
             finish: None,
         }
@@ -217,20 +220,11 @@ impl Encoder {
                 }
                 self.words(&text, out);
             }
-            (Block::Text { started: true }, Delta::Citation(citation)) => {
-                let (index, content) = (self.citations, self.contents - 1);
-                self.citations += 1;
-                let span = self.positions.span(citation.span);
-                event(out, "citation-start", |object| {
-                    object.u64("index", index);
-                    let mut delta = object.nested("delta");
-                    let mut message = delta.nested("message");
-                    citations::push(message.member("citations"), &citation, span, None, content);
-                    message.end();
-                    delta.end();
-                });
-                event(out, "citation-end", |object| object.u64("index", index));
+            (Block::Text { started: true }, Delta::Citation(citation)) if citation.span.is_some() => {
+                self.citation(&citation, out);
             }
+            // What covers all of its part, or comes before it, waits for its end.
+            (Block::Text { .. }, Delta::Citation(citation)) => self.held.push(*citation),
             (Block::Text { started: true }, Delta::Logprobs(tokens)) => {
                 let content = self.contents - 1;
                 for (text, logprob) in logprobs::tokens(tokens.as_str()) {
@@ -251,10 +245,15 @@ impl Encoder {
         self.live = None;
         match std::mem::replace(&mut self.block, Block::None) {
             Block::Text { started: true } | Block::Thinking { started: true, plan: false } => {
+                for citation in std::mem::take(&mut self.held) {
+                    self.citation(&citation, out);
+                }
                 let index = self.contents - 1;
                 event(out, "content-end", |object| object.u64("index", index));
                 self.positions = Positions::default();
             }
+            // Nothing was said that could have a source.
+            Block::Text { started: false } => self.held.clear(),
             Block::Call { any } => {
                 if !any {
                     self.framed("{}", out);
@@ -273,6 +272,22 @@ impl Encoder {
             }
             _ => {}
         }
+    }
+
+    /// A source of the open part's text.
+    fn citation(&mut self, citation: &Citation, out: &mut BytesMut) {
+        let (index, content) = (self.citations, self.contents - 1);
+        self.citations += 1;
+        let span = self.positions.span(citation.span);
+        event(out, "citation-start", |object| {
+            object.u64("index", index);
+            let mut delta = object.nested("delta");
+            let mut message = delta.nested("message");
+            citations::push(message.member("citations"), citation, span, None, content);
+            message.end();
+            delta.end();
+        });
+        event(out, "citation-end", |object| object.u64("index", index));
     }
 
     /// A delta of the open part's text.

@@ -17,11 +17,13 @@ const DATA: &[&str] = &[
     r#"{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"I will"}}}"#,
     r#"{"type":"content-start","index":0,"delta":{"message":{"content":{"type":"thinking","thinking":""}}}}"#,
     r#"{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"hm"}}}}"#,
+    r#"{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"so"}}},"logprobs":{"text":"so","token_ids":[3],"logprobs":[-3.5]}}"#,
     r#"{"type":"content-end","index":0}"#,
     r#"{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":""}}}}"#,
     r#"{"type":"content-delta","index":1,"delta":{"message":{"content":{"text":"Grüße "}}}}"#,
     r#"{"type":"content-delta","index":1,"delta":{"message":{"content":{"text":"plain"}}}}"#,
     r#"{"type":"content-delta","index":1,"delta":{"message":{"content":{"text":"a\nb"}}},"logprobs":{"text":"a\nb","token_ids":[1],"logprobs":[-1.5]}}"#,
+    r#"{"type":"content-delta","index":1,"delta":{"message":{"content":{"text":""}}},"logprobs":{"text":"c","token_ids":[2],"logprobs":[-2.5]}}"#,
     r#"{"type":"citation-start","index":0,"delta":{"message":{"citations":{"start":0,"end":2,"text":"Gr","sources":[{"type":"tool","id":"x","tool_output":{"content":"y"}}],"type":"TEXT_CONTENT"}}}}"#,
     r#"{"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"a","type":"function","function":{"name":"f","arguments":""}}}}}"#,
     r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\":"}}}}}"#,
@@ -141,14 +143,32 @@ fn exchange() -> impl Strategy<Value = Vec<Turn>> {
     })
 }
 
+fn as_document(part: &Part) -> Option<&Media> {
+    match &part.content {
+        PartContent::Media(media) if media.class == MediaClass::Document => Some(media),
+        _ => None,
+    }
+}
+
+/// Whether a turn holds documents alone, which are words then.
+fn is_of_documents(turn: &Turn) -> bool {
+    turn.parts.iter().all(|part| as_document(part).is_some())
+}
+
 /// What a conversation says: who says what, and the documents, which have a place of their own.
 fn meaning(turns: &[Turn]) -> (Vec<String>, Vec<String>) {
     let (mut said, mut documents) = (Vec::new(), Vec::new());
     for turn in turns {
         let mut of_turn = Vec::new();
+        let alone = is_of_documents(turn);
         for part in &turn.parts {
             match &part.content {
                 PartContent::Text(text) => of_turn.push(format!("{:?} {text}", turn.role)),
+                PartContent::Media(Media { class: MediaClass::Document, source: MediaSource::Text(text), .. })
+                    if alone =>
+                {
+                    of_turn.push(format!("{:?} {text}", turn.role));
+                }
                 PartContent::Media(media) if media.class == MediaClass::Document => {
                     documents.push(format!("{:?}", media.source));
                 }
@@ -220,21 +240,6 @@ proptest! {
             sampling: Sampling { temperature, ..Sampling::default() },
             ..Request::default()
         };
-        let shown = |part: &Part| matches!(part.content, PartContent::Media(_));
-        let said = request.turns.iter().flat_map(|turn| &turn.parts).any(|part| !shown(part));
-        let Ok(encoded) = encode_for("m", &request) else {
-            prop_assert!(!said, "what says something can be carried");
-            return Ok(());
-        };
-        let again = Cohere.decode_request(&CallHead::default(), &encoded.body).expect("what is written is read");
-        let told = |field| encoded.losses.iter().any(|loss| loss.field == field);
-        prop_assert!(encoded.losses.iter().all(|loss| matches!(loss.field, Field::ToolError | Field::Prefill | Field::ResponseFormat)), "{:?}", encoded.losses);
-        prop_assert_eq!((&again.tools, &again.sampling), (&request.tools, &request.sampling));
-        if told(Field::ResponseFormat) {
-            prop_assert_eq!(again.system.len(), 1, "it is asked for in words");
-        } else {
-            prop_assert_eq!(&again.output, &request.output);
-        }
         let joined = arrange(&request.turns, Rules { mid_system: true }, &mut Losses::default(), |turn, _| {
             Ok(turn.parts.iter().map(Piece::Part).collect())
         }).expect("it is a conversation");
@@ -243,6 +248,20 @@ proptest! {
             parts: message.pieces.iter().filter_map(|piece| piece.part().cloned()).collect(),
             name: None,
         }).collect();
+        let Ok(encoded) = encode_for("m", &request) else {
+            prop_assert!(joined.iter().all(is_of_documents), "what says something can be carried");
+            return Ok(());
+        };
+        let again = Cohere.decode_request(&CallHead::default(), &encoded.body).expect("what is written is read");
+        let told = |field| encoded.losses.iter().any(|loss| loss.field == field);
+        prop_assert!(encoded.losses.iter().all(|loss| matches!(loss.field, Field::ToolError | Field::Prefill | Field::ResponseFormat | Field::Document)), "{:?}", encoded.losses);
+        prop_assert_eq!(told(Field::Document), joined.iter().any(is_of_documents));
+        prop_assert_eq!((&again.tools, &again.sampling), (&request.tools, &request.sampling));
+        if told(Field::ResponseFormat) {
+            prop_assert_eq!(again.system.len(), 1, "it is asked for in words");
+        } else {
+            prop_assert_eq!(&again.output, &request.output);
+        }
         prop_assert_eq!(meaning(&again.turns), meaning(&joined));
     }
 

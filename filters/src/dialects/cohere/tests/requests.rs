@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::model::{
     Effort, Family, Field, LossLevel, Media, MediaClass, MediaSource, Opaque, OpaqueKind, OutputFormat, Part,
-    PartContent, RawJson, Reasoning, ReasoningMode, Tool, ToolChoice, ToolResult,
+    PartContent, RawJson, Reasoning, ReasoningMode, Role, Tool, ToolChoice, ToolResult, Turn,
 };
 
 const PLAIN: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
@@ -64,6 +64,7 @@ fn refusals_name_the_place() {
         (with(r#""response_format":{"type":"json_schema"}"#), "/response_format/type"),
         (with(r#""thinking":{"type":"hard"}"#), "/thinking/type"),
         (with(r#""temperature":"hot""#), "/temperature"),
+        (with(r#""safety_mode":07"#), "/safety_mode"),
     ] {
         let error = decode(&body).expect_err(&body);
         assert_eq!(error.param.as_deref(), Some(param), "{body}: {error}");
@@ -111,6 +112,23 @@ fn documents_keep_what_they_are() {
     expected["model"] = json!("m-1");
     assert_eq!(found, expected);
     assert!(encoded.losses.is_empty(), "{:?}", encoded.losses);
+}
+
+#[test]
+fn documents_that_nobody_speaks_about_are_words_or_refused() {
+    let media = Media::new(MediaClass::Document, None, MediaSource::Text(Str::from_static("a document")));
+    let document = Part::new(PartContent::Media(media));
+    let mut request = foreign(PLAIN);
+    let asked = request.turns.clone();
+    request.turns[0].parts = vec![document];
+    let error = encode_for("m-1", &request).expect_err("nothing is asked");
+    assert_eq!(error.param.as_deref(), Some("messages"));
+    request.turns.extend([Turn { role: Role::Assistant, parts: vec![Part::text("noted")], name: None }]);
+    request.turns.extend(asked.clone());
+    let (body, encoded) = encode(&request);
+    assert_eq!(body["messages"][0], json!({"role": "user", "content": "a document"}), "a message is never empty");
+    assert_eq!((body["messages"].as_array().map(Vec::len), body.get("documents")), (Some(3), None));
+    assert_eq!(losses(&encoded), [(Field::Document, LossLevel::Approx)]);
 }
 
 #[test]
@@ -336,7 +354,7 @@ fn pitfall_43_only_own_thoughts_come_back() {
         thought("my plan", vec![Opaque { data: sealed, ..tag(Family::Anthropic, "") }]),
         Part::text("so"),
     ];
-    request.turns.push(crate::model::Turn { role: crate::model::Role::Assistant, parts, name: None });
+    request.turns.push(Turn { role: Role::Assistant, parts, name: None });
     request.turns.push(request.turns[0].clone());
     let (body, encoded) = encode(&request);
     assert_eq!(

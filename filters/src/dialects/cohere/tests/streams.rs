@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     dialects::ResponseError,
     model::{
-        CallKind, Citation, Delta, ErrorClass, Family, FilterError, Finish, FinishReason, PartContent, PartKey,
+        CallKind, Citation, Delta, ErrorClass, Family, FilterError, Finish, FinishReason, Part, PartContent, PartKey,
         PartKind, PartStart, RawJson, Span, SpanUnit, ToolCall, Usage,
     },
 };
@@ -38,6 +38,17 @@ fn end(reason: &str) -> Value {
 
 fn read(data: &[Value]) -> Response {
     fold(&events(&[sse(data).as_bytes()])).expect("a whole answer")
+}
+
+/// The text of each thought of an answer.
+fn thoughts(response: &Response) -> Vec<&str> {
+    let parts = response.candidates[0].parts.iter();
+    parts
+        .filter_map(|part| match &part.content {
+            PartContent::Reasoning(reasoning) => reasoning.text.as_deref(),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]
@@ -98,6 +109,46 @@ fn a_plan_is_a_thought_and_comes_back_as_a_plan() {
     assert_eq!(kinds, expected);
     let whole: Value = serde_json::from_slice(&Cohere.encode_response(&response, &reply())).expect("JSON");
     assert_eq!((&whole["message"]["tool_plan"], whole["message"].get("content")), (&json!("I will."), None));
+}
+
+#[test]
+fn a_block_that_says_nothing_does_not_break_a_plan_in_two() {
+    let plan = |text: &str| json!({"type": "tool-plan-delta", "delta": {"message": {"tool_plan": text}}});
+    let data = [
+        start(),
+        plan("I will "),
+        content("content-start", 0, "thinking", ""),
+        plan("look."),
+        json!({"type": "content-end", "index": 0}),
+        end("COMPLETE"),
+    ];
+    let whole = events(&[sse(&data).as_bytes()]);
+    let response = fold(&whole).expect("a whole answer");
+    assert_eq!(thoughts(&response), ["I will look."], "a message has one plan");
+    let again = events(&[&written(&whole, &reply())]);
+    assert_eq!(thoughts(&fold(&again).expect("a whole answer")), ["I will look."]);
+}
+
+#[test]
+fn a_call_goes_on_behind_a_block_that_says_nothing() {
+    let begin = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}});
+    let more = |args: &str| call("tool-call-delta", 0, &json!({"function": {"arguments": args}}));
+    let blank = content("content-start", 0, "text", "");
+    let data = [start(), call("tool-call-start", 0, &begin), more("{\"a\":"), blank, more("1}"), end("TOOL_CALL")];
+    let response = read(&data);
+    let [Part { content: PartContent::ToolCall(call), .. }] = &*response.candidates[0].parts else {
+        panic!("one call")
+    };
+    assert_eq!(&*call.args, r#"{"a":1}"#);
+}
+
+#[test]
+fn a_block_that_begins_is_another_even_with_the_number_of_the_last() {
+    for kind in ["text", "thinking"] {
+        let (begin, more) = (content("content-start", 0, kind, ""), content("content-delta", 0, kind, "a"));
+        let response = read(&[start(), begin.clone(), more.clone(), begin, more, end("COMPLETE")]);
+        assert_eq!(response.candidates[0].parts.len(), 2, "{kind}");
+    }
 }
 
 #[test]
@@ -292,6 +343,22 @@ fn free_text_of_a_call_becomes_an_object() {
 }
 
 #[test]
+fn a_source_of_text_that_never_came_is_not_told_of_other_text() {
+    let source =
+        Citation { span: None, url: Some(Str::from_static("https://x")), title: None, quoted: None, raw: None };
+    let all = [
+        started(0, PartKind::Text),
+        delta(0, Delta::Citation(Box::new(source))),
+        Event::PartEnd(PartKey(0)),
+        started(1, PartKind::Text),
+        delta(1, Delta::Text(Str::from_static("other"))),
+        Event::PartEnd(PartKey(1)),
+        Event::End,
+    ];
+    assert!(told(&written(&all, &reply())).iter().all(|event| event["type"] != "citation-start"));
+}
+
+#[test]
 fn sources_of_others_are_told_in_characters() {
     let source = |span| Citation {
         span,
@@ -303,10 +370,11 @@ fn sources_of_others_are_told_in_characters() {
     let cite = |span| delta(0, Delta::Citation(Box::new(source(span))));
     let all = [
         started(0, PartKind::Text),
+        // Before the text that it is about, as some vendors send it.
+        cite(None),
         delta(0, Delta::Text(Str::from_static("aä"))),
         delta(0, Delta::Text(Str::from_static("öb"))),
         cite(Some(Span { start: 1, end: 5, unit: SpanUnit::Byte })),
-        cite(None),
         Event::PartEnd(PartKey(0)),
         Event::End,
     ];
@@ -319,7 +387,7 @@ fn sources_of_others_are_told_in_characters() {
     assert_eq!((place(0), place(1)), ((Some(1), Some(3), Some(0)), (Some(0), Some(4), Some(0))));
     let whole = fold(&all).expect("a whole answer");
     let whole: Value = serde_json::from_slice(&Cohere.encode_response(&whole, &reply())).expect("JSON");
-    assert_eq!(whole["message"]["citations"][0]["text"], "äö");
+    assert_eq!(whole["message"]["citations"][1]["text"], "äö");
     assert_eq!(
         whole["message"]["citations"][0]["sources"][0],
         json!({"type": "document", "id": "https://x", "document": {"id": "https://x", "title": "T", "text": "q", "url": "https://x"}})

@@ -170,7 +170,8 @@ fn elsewhere(name: &str, why: &str) -> ErrorInfo {
 /// Reads `format`: nothing, a word, or a schema.
 fn format(value: &str, source: &Str) -> Result<OutputFormat, ErrorInfo> {
     if value.starts_with('{') {
-        let schema = RawJson::from_checked(slice(source, value));
+        let schema = RawJson::parse(slice(source, value))
+            .map_err(|cause| ErrorInfo::invalid("/format", format!("`format` is not JSON: {cause}")))?;
         return Ok(OutputFormat::JsonSchema { name: None, description: None, schema, strict: None });
     }
     match serde_json::from_str::<Text<'_>>(value).as_ref().map(Text::as_str) {

@@ -57,6 +57,7 @@ fn refusals_name_the_place() {
         (r#"{"model":"m","messages":[{"role":"assistant","tool_calls":[{}]}]}"#, "/messages/0/tool_calls/0"),
         (r#"{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{}]}"#, "/tools/0"),
         (r#"{"model":"m","messages":[{"role":"user","content":"x"}],"format":"xml"}"#, "/format"),
+        (r#"{"model":"m","messages":[{"role":"user","content":"x"}],"format":{"a":07}}"#, "/format"),
         (r#"{"model":"m","messages":[{"role":"user","content":"x"}],"think":"hard"}"#, "/think"),
         (r#"{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"seed":"a"}}"#, "/options/seed"),
     ] {
