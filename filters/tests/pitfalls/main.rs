@@ -6,3 +6,4 @@
 
 mod framing;
 mod support;
+mod tools;
