@@ -4,6 +4,8 @@
 //! concerns answers and attempts in `layers/tests/pitfalls.rs`, and what only the whole gateway shows in `tests`.
 #![cfg(test)]
 
+mod ends;
 mod framing;
 mod support;
 mod tools;
+mod usage;
