@@ -6,6 +6,8 @@
 
 mod ends;
 mod framing;
+mod reasoning;
+mod requests;
 mod support;
 mod tools;
 mod usage;
