@@ -368,7 +368,7 @@ async fn converse(client: &'static dyn Speaker, upstream: &'static dyn Speaker, 
 }
 
 #[tokio::test]
-async fn every_pair_holds_a_conversation() {
+async fn pitfall_42_and_43_and_49_every_pair_holds_a_conversation() {
     for client in upstreams().filter(|dialect| place(dialect.name()).is_some()) {
         for upstream in upstreams().filter(|dialect| place(dialect.name()).is_some()) {
             for streamed in [false, true] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::{Bytes, BytesMut};
 use lockgate_filters::{
-    dialects::{CallHead, Dialect, Encoded, Reply, StreamForm, Target, Upstream, encode_request, find, upstreams},
+    dialects::{CallHead, Dialect, Encoded, Reply, Target, Upstream, encode_request, find, upstreams},
     model::{
         CallKind, Delta, ErrorInfo, Event, Finish, FinishReason, Part, PartContent, PartKey, PartKind, PartStart,
         RawJson, Request, Response, Role, Start, Str, Tool, ToolCall, ToolResult, Turn,
@@ -130,8 +130,7 @@ pub(crate) fn framed(dialect: &str, data: &[Value]) -> Vec<u8> {
 }
 
 pub(crate) fn calls(response: &Response) -> Vec<&ToolCall> {
-    let of = |part: &'_ Part| matches!(part.content, PartContent::ToolCall(_));
-    let parts = response.candidates.iter().flat_map(|candidate| &candidate.parts).filter(|part| of(part));
+    let parts = response.candidates.iter().flat_map(|candidate| &candidate.parts);
     let calls = parts.filter_map(|part| match &part.content {
         PartContent::ToolCall(call) => Some(call),
         _ => None,
@@ -260,9 +259,4 @@ pub(crate) fn sent(dialect: &dyn Upstream, request: &Request) -> Vec<Turn> {
 /// The dialect that configuration calls so, as a server of it speaks.
 pub(crate) fn served(name: &str) -> &'static dyn Dialect {
     find(name, "llm/v1/chat").unwrap_or_else(|| panic!("`{name}` must be configurable"))
-}
-
-/// The frame that ends a stream of text in this form.
-pub(crate) fn is_text(dialect: &dyn Upstream) -> bool {
-    dialect.stream_form() != StreamForm::EventStream
 }

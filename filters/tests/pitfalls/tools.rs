@@ -36,14 +36,11 @@ fn parallel(name: &str) -> Vec<u8> {
                 let function = json!({"name": "look", "arguments": args});
                 chat(json!({"tool_calls": [{"index": at, "id": format!("call_{at}"), "function": function}]}))
             };
-            let more = |at: u64, args: &str| {
-                let function = json!({"name": "look", "arguments": args});
-                chat(json!({"tool_calls": [{"index": at, "id": format!("call_{at}"), "function": function}]}))
-            };
             vec![
                 chat(json!({"content": "So."})),
                 begun(1, "{\"city\""),
-                more(1, ":\"a\"}"),
+                // Some say id and name again.
+                begun(1, ":\"a\"}"),
                 begun(2, "{\"city\":\"b\"}"),
                 json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}),
             ]
