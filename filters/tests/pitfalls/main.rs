@@ -4,10 +4,13 @@
 //! concerns answers and attempts in `layers/tests/pitfalls.rs`, and what only the whole gateway shows in `tests`.
 #![cfg(test)]
 
+mod arguments;
+mod calls;
 mod ends;
 mod framing;
+mod pairs;
 mod reasoning;
 mod requests;
 mod support;
-mod tools;
+mod thinking;
 mod usage;

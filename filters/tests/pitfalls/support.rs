@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use lockgate_filters::{
     dialects::{CallHead, Dialect, Encoded, Reply, Target, Upstream, encode_request, find, upstreams},
     model::{
-        CallKind, Delta, ErrorInfo, Event, Finish, FinishReason, Part, PartContent, PartKey, PartKind, PartStart,
-        RawJson, Request, Response, Role, Start, Str, Tool, ToolCall, ToolResult, Turn,
+        CallKind, Candidate, Delta, ErrorInfo, Event, Finish, FinishReason, Part, PartContent, PartKey, PartKind,
+        PartStart, RawJson, Request, Response, Role, Start, Str, Tool, ToolCall, ToolResult, Turn,
     },
     seal::Sealer,
     stream::Folder,
@@ -141,6 +141,17 @@ pub(crate) fn calls(response: &Response) -> Vec<&ToolCall> {
 pub(crate) fn text_of(response: &Response) -> String {
     let parts = response.candidates.iter().flat_map(|candidate| &candidate.parts);
     parts.filter_map(Part::as_text).map(|text| &**text).collect()
+}
+
+/// A whole answer of one call.
+pub(crate) fn calling(args: &str) -> Response {
+    let (id, name, args) = (Str::from_static("call_1"), Str::from_static("f"), Str::from(args));
+    let part = Part::new(PartContent::ToolCall(ToolCall { id, name, kind: CallKind::Function, args }));
+    let finish = Finish::new(FinishReason::ToolCalls);
+    Response {
+        candidates: vec![Candidate { index: 0, parts: vec![part], finish, logprobs: None }],
+        ..Response::default()
+    }
 }
 
 // === events ===
