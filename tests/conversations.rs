@@ -419,7 +419,7 @@ async fn converse(client: Asker, upstream: &'static dyn Speaker, streamed: bool)
 }
 
 #[tokio::test]
-async fn every_pair_holds_a_conversation() {
+async fn pitfall_42_and_43_and_49_every_pair_holds_a_conversation() {
     let codecs = upstreams().filter(|dialect| place(dialect.name()).is_some()).map(Asker::Codec);
     for client in codecs.chain(CLIENTS.iter().map(Asker::Client)) {
         for upstream in upstreams().filter(|dialect| place(dialect.name()).is_some()) {

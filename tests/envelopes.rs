@@ -45,7 +45,7 @@ async fn say(gateway: &Gateway, key: &str, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn state_comes_back_to_its_maker_alone() {
+async fn pitfall_43_and_44_state_comes_back_to_its_maker_alone() {
     let upstream = upstream().await;
     let keys = "[{name: ann, key: sk-ann}, {name: bob, key: sk-bob}]";
     let gateway = Gateway::start(Config::to(&upstream).section("keys", keys)).await;
@@ -88,7 +88,7 @@ fn chat_turn(model: &str, answer: Option<&Value>) -> Value {
 }
 
 #[tokio::test]
-async fn state_is_kept_for_clients_that_have_no_place_for_it() {
+async fn pitfall_49_state_is_kept_for_clients_that_have_no_place_for_it() {
     let upstream = upstream().await;
     let keys = "[{name: ann, key: sk-ann}, {name: bob, key: sk-bob}]";
     let gateway = Gateway::start(Config::to(&upstream).section("keys", keys)).await;

@@ -105,7 +105,7 @@ fn objection(face: Face, name: &str, streamed: bool, answer: &Answer, asked: usi
 }
 
 #[tokio::test]
-async fn failure_before_the_first_event_goes_to_the_next_target() {
+async fn pitfall_03_and_04_failure_before_the_first_event_goes_to_the_next_target() {
     let (gateway, _bad, good) = pools().await;
     let mut wrong = Vec::new();
     for face in Face::ALL.iter().copied() {
@@ -123,7 +123,7 @@ async fn failure_before_the_first_event_goes_to_the_next_target() {
 }
 
 #[tokio::test]
-async fn failure_of_all_targets_is_told_in_the_clients_dialect() {
+async fn pitfall_03_failure_of_all_targets_is_told_in_the_clients_dialect() {
     let (gateway, _bad, _good) = pools().await;
     let mut wrong = Vec::new();
     for face in Face::ALL.iter().copied() {
@@ -151,7 +151,7 @@ async fn failure_of_all_targets_is_told_in_the_clients_dialect() {
 }
 
 #[tokio::test]
-async fn failure_after_the_first_event_ends_the_stream_with_an_error() {
+async fn pitfall_05_and_06_failure_after_the_first_event_ends_the_stream_with_an_error() {
     for (from, to) in Face::pairs() {
         for name in ["error event", "cut", "reset", "stall"] {
             let case = format!("{from:?} of {to:?}, {name}");

@@ -23,6 +23,7 @@ mod lifecycle;
 mod listeners;
 mod media;
 mod observe;
+mod pitfalls;
 mod routes;
 mod sim;
 mod timeouts;

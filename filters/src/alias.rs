@@ -61,7 +61,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn aliases_are_allowed_and_differ(a in ".{0,100}", b in ".{0,100}") {
+        fn pitfall_20_and_21_aliases_are_allowed_and_differ(a in ".{0,100}", b in ".{0,100}") {
             let (a, b) = (Str::from(a), Str::from(b));
             let (of_a, of_b) = (alias(&a, NAMES), alias(&b, NAMES));
             prop_assert!(NAMES.allows(&of_a), "{of_a} is not allowed");

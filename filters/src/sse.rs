@@ -110,13 +110,16 @@ impl SseReader {
         Ok(None)
     }
 
-    /// The stream ended: the event that its last blank line would have completed. Vendors leave that line out.
+    /// The stream ended: the event that its last blank line would have completed. Vendors leave that line out. One that
+    /// stops inside a character was cut off, and is none.
     ///
     /// # Errors
     /// If it is not UTF-8.
     pub fn finish(&mut self) -> Result<Option<SseEvent>, FilterError> {
         let rest = self.pending.split().freeze();
-        if !rest.is_empty() {
+        if ends_inside_character(&rest) {
+            self.data = Field::Absent;
+        } else if !rest.is_empty() {
             self.cut_line(&rest);
         }
         self.dispatch()
@@ -265,6 +268,11 @@ impl Field {
         };
         Str::try_from(bytes).map_err(|_| FilterError::NotUtf8)
     }
+}
+
+/// Whether text stops before the last byte of a character.
+pub(crate) fn ends_inside_character(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_err_and(|error| error.error_len().is_none())
 }
 
 /// The field that a line is, if it is one that is read: `name:value`, `name: value` or `name` alone.

@@ -47,7 +47,7 @@ async fn ask(gateway: &Gateway, face: Face, model: &str, body: &str, streamed: b
 }
 
 #[tokio::test]
-async fn request_bytes_are_kept_but_for_the_model() {
+async fn pitfall_45_and_46_and_62_request_bytes_are_kept_but_for_the_model() {
     let upstream = Upstream::start(|seen| by_path(seen.head.target()).script("fine", false)).await;
     let gateway = Gateway::start(Config::to(&upstream)).await;
     for (face, _) in requests("") {
@@ -75,7 +75,7 @@ async fn alias_is_replaced_by_the_targets_model() {
 }
 
 #[tokio::test]
-async fn stream_is_asked_for_usage_by_one_insertion() {
+async fn pitfall_59_stream_is_asked_for_usage_by_one_insertion() {
     let upstream = Upstream::start(|_| Face::OpenAi.script("fine", true)).await;
     let gateway = Gateway::start(Config::to(&upstream)).await;
     let body = |options: &str| format!("{{\"model\":\"m\", \"stream\":true {options}, \"messages\":[ ]}}");
@@ -116,7 +116,7 @@ async fn whole_answer_is_kept_to_the_byte() {
 }
 
 #[tokio::test]
-async fn stream_is_kept_to_the_byte_however_it_is_cut() {
+async fn pitfall_01_stream_is_kept_to_the_byte_however_it_is_cut() {
     for face in Face::ALL.iter().copied() {
         let stream = face.stream(&["caf\u{e9} ", "\u{1f600}", "end"]).concat();
         let odd = format!(": a comment\n\n{}: more\r\n\r\n", stream.replace("data: ", "data:").replace('\n', "\r\n"));
@@ -136,7 +136,7 @@ async fn stream_is_kept_to_the_byte_however_it_is_cut() {
 }
 
 #[tokio::test]
-async fn uninvited_usage_chunk_is_taken_out() {
+async fn pitfall_59_uninvited_usage_chunk_is_taken_out() {
     let usage = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[],\
                  \"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n";
     let frames = Face::OpenAi.stream(&["one ", "two"]);

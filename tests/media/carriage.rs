@@ -16,7 +16,7 @@ fn fetches(face: Face, kind: &str) -> bool {
 }
 
 #[tokio::test]
-async fn every_pair_gets_the_bytes_or_the_url_as_its_provider_takes_them() {
+async fn pitfall_66_every_pair_gets_the_bytes_or_the_url_as_its_provider_takes_them() {
     let (files, provider) = (files().await, provider().await);
     let gateway = gateway(&provider, "{allow: [127.0.0.1]}").await;
     for (kind, file, bytes) in [("image", "cat.png", PNG), ("document", "paper.pdf", PDF)] {

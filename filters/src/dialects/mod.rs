@@ -468,4 +468,10 @@ pub trait Tap: Send + Sync {
 
     /// Whether the stream has said that it is complete.
     fn is_complete(&self) -> bool;
+
+    /// Whether the stream has said its last word, behind which nothing means anything. False where the wire has no such
+    /// word.
+    fn is_over(&self) -> bool {
+        false
+    }
 }

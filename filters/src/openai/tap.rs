@@ -33,6 +33,8 @@ pub(crate) struct StreamTap {
     usage: Option<Usage>,
     model: Option<Str>,
     complete: bool,
+    /// The terminator has come.
+    over: bool,
 }
 
 /// Where in a line the last byte stood.
@@ -87,6 +89,7 @@ impl StreamTap {
             usage: None,
             model: None,
             complete: false,
+            over: false,
         }
     }
 }
@@ -131,6 +134,10 @@ impl Tap for StreamTap {
 
     fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    fn is_over(&self) -> bool {
+        self.over
     }
 }
 
@@ -249,6 +256,7 @@ impl StreamTap {
         }
         if *data == *DONE.as_bytes() {
             self.complete = true;
+            self.over = true;
             return false;
         }
         if self.model.is_none() {

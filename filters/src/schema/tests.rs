@@ -22,7 +22,7 @@ fn fitted(schema: &Value, target: SchemaTarget) -> (Value, bool) {
 }
 
 #[test]
-fn a_schema_that_fits_keeps_its_bytes() {
+fn pitfall_62_a_schema_that_fits_keeps_its_bytes() {
     let text =
         r#"{ "type":"object" , "properties":{"a":{"type": "string"}},"required":["a"],"additionalProperties":false}"#;
     let schema = RawJson::parse(Str::from_static(text)).expect("a literal");
@@ -35,7 +35,7 @@ fn a_schema_that_fits_keeps_its_bytes() {
 }
 
 #[test]
-fn properties_named_like_keywords_survive() {
+fn pitfall_63_properties_named_like_keywords_survive() {
     let names = ["$ref", "$schema", "default", "pattern", "title", "not", "const", "allOf", "examples", "nullable"];
     let properties: Map<String, Value> =
         names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
@@ -116,7 +116,7 @@ fn anthropic_reads_bounds_in_the_description() {
 }
 
 #[test]
-fn gemini_openapi_has_its_own_words() {
+fn pitfall_63_gemini_openapi_has_its_own_words() {
     let schema = json!({"type": "object", "$schema": "x", "additionalProperties": false, "properties": {
         "a": {"type": ["string", "null"], "minLength": 1},
         "b": {"const": 5},

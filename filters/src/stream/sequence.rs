@@ -213,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_lost_and_one_part_is_open(steps in prop::collection::vec((0u32..4, 0u8..3), 0..40)) {
+        fn pitfall_17_nothing_is_lost_and_one_part_is_open(steps in prop::collection::vec((0u32..4, 0u8..3), 0..40)) {
             let mut events = Vec::new();
             let mut begun = [false; 4];
             let mut ended = [false; 4];

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stood_before_a_call_comes_back_with_it() {
+    fn pitfall_49_what_stood_before_a_call_comes_back_with_it() {
         let memory = StateMemory::new(1 << 20, Duration::from_mins(1));
         let mut listener = memory.listen("ann");
         for event in &answer() {

@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -27,6 +28,9 @@ use crate::{
 
 /// What is ready at once leaves in one piece, up to this.
 pub(super) const MAX_PIECE: usize = 32 << 10;
+
+/// How long an upstream may take to close behind its last word, so that the connection can be used again.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Passes chunks on, and looks at them.
 pub(super) struct NativeBody {
@@ -74,6 +78,8 @@ impl NativeBody {
     fn close(&mut self, reason: Option<ErrorInfo>) {
         self.upstream = None;
         self.tap.finish(&mut self.out);
+        // An answer that is over does not fail by what happens behind it.
+        let reason = reason.filter(|_| !self.tap.is_over());
         let reason = reason.or_else(|| (!self.tap.is_complete()).then(truncated));
         let usage = self.tap.usage().copied();
         self.record.note(|facts| {
@@ -138,10 +144,13 @@ impl HttpBody for NativeBody {
         if alive {
             this.watch.alive();
         }
-        if this.upstream.is_some()
-            && let Poll::Ready(due) = this.watch.poll_due(cx)
-        {
-            this.close(Some(overdue(due)));
+        if this.upstream.is_some() {
+            if this.tap.is_over() {
+                this.watch.shorten(LINGER);
+            }
+            if let Poll::Ready(due) = this.watch.poll_due(cx) {
+                this.close(Some(overdue(due)));
+            }
         }
         if !this.out.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(this.take()))));

@@ -44,6 +44,14 @@ impl Watch {
         self.last
     }
 
+    /// From now on silence is waited out for no longer than `limit`.
+    pub(super) fn shorten(&mut self, limit: Duration) {
+        if limit < self.limit {
+            self.limit = limit;
+            self.sleep.as_mut().reset((self.last + limit).min(self.end));
+        }
+    }
+
     /// Ready when it has been silent for the limit, or is over.
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
         loop {

@@ -158,11 +158,13 @@ fn thinking(body: &Str, block: &Block<'_>) -> PartContent {
 }
 
 fn tool_use(body: &Str, block: &Block<'_>) -> Result<PartContent, Fault> {
+    // Some servers, and the histories that they leave, have an empty text for no arguments.
+    let input = block.input.filter(|input| input.get() != "\"\"");
     Ok(PartContent::ToolCall(ToolCall {
         id: required(body, block.id.as_ref(), "id")?,
         name: required(body, block.name.as_ref(), "name")?,
         kind: CallKind::Function,
-        args: block.input.map_or_else(|| Str::from_static("{}"), |input| slice(body, input.get())),
+        args: input.map_or_else(|| Str::from_static("{}"), |input| slice(body, input.get())),
     }))
 }
 

@@ -254,7 +254,7 @@ fn documents_say_whether_they_are_to_be_cited() {
 }
 
 #[test]
-fn cached_tokens_are_counted_once() {
+fn pitfall_56_and_57_cached_tokens_are_counted_once() {
     let body = json!({"id":"m","type":"message","model":"m","content":[],"stop_reason":"end_turn","usage":{
         "input_tokens":10,"cache_read_input_tokens":100,"cache_creation_input_tokens":30,
         "cache_creation":{"ephemeral_5m_input_tokens":20,"ephemeral_1h_input_tokens":5},
@@ -268,7 +268,7 @@ fn cached_tokens_are_counted_once() {
 }
 
 #[test]
-fn only_a_stop_becomes_a_tool_use() {
+fn pitfall_19_and_30_only_a_stop_becomes_a_tool_use() {
     let parts = vec![call("a", "")];
     for (reason, word) in [(FinishReason::Stop, "tool_use"), (FinishReason::Length, "max_tokens")] {
         let candidate = Candidate { index: 0, parts: parts.clone(), finish: Finish::new(reason), logprobs: None };

@@ -151,7 +151,9 @@ fn tool_use(body: &Str, value: &RawValue) -> Result<PartContent, Fault> {
         let input = call.input.map_or_else(empty, |input| keep_raw(body, input));
         return Ok(PartContent::ServerCall(ServerCall { id, tool: name, input, family: Family::Bedrock }));
     }
-    let args = call.input.map_or_else(|| Str::from_static("{}"), |input| slice(body, input.get()));
+    // Some histories have an empty text for no arguments.
+    let input = call.input.filter(|input| input.get() != "\"\"");
+    let args = input.map_or_else(|| Str::from_static("{}"), |input| slice(body, input.get()));
     Ok(PartContent::ToolCall(ToolCall { id, name, kind: CallKind::Function, args }))
 }
 

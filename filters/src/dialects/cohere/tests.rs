@@ -76,7 +76,7 @@ fn told(bytes: &[u8]) -> Vec<Value> {
     let event = |event: &str| {
         let (name, data) = event.strip_prefix("event: ")?.split_once("\ndata: ")?;
         let data: Value = serde_json::from_str(data).expect("data is JSON");
-        assert_eq!(data["type"], name, "pitfall 10: an event's name is its type");
+        assert_eq!(data["type"], name, "an event's name is its type");
         Some(data)
     };
     text.split_terminator("\n\n").map(|text| event(text).expect("an event has a name and data")).collect()

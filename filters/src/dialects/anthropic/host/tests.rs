@@ -79,7 +79,7 @@ fn a_count_keeps_its_model() {
 }
 
 #[test]
-fn bedrock_reads_streaming_from_the_path_and_betas_from_the_body() {
+fn pitfall_67_bedrock_reads_streaming_from_the_path_and_betas_from_the_body() {
     let mut headers = vec![
         ("anthropic-beta", Str::from_static("context-1m-2025-08-07, unknown-1")),
         ("anthropic-version", Str::from_static("x")),
@@ -97,7 +97,7 @@ fn bedrock_reads_streaming_from_the_path_and_betas_from_the_body() {
 }
 
 #[test]
-fn betas_that_a_host_does_not_know_stay_here() {
+fn pitfall_67_betas_that_a_host_does_not_know_stay_here() {
     let mut headers = vec![
         ("anthropic-beta", Str::from_static("claude-code-20250219, interleaved-thinking-2025-05-14")),
         ("anthropic-version", Str::from_static("2023-06-01")),

@@ -39,7 +39,7 @@ fn max_tokens_has_a_default_from_the_profile() {
 }
 
 #[test]
-fn results_come_first_in_call_order_and_missing_ones_are_made_up() {
+fn pitfall_22_and_23_and_26_results_come_first_in_call_order_and_missing_ones_are_made_up() {
     let request = asking(vec![
         turn(Role::User, vec![Part::text("x")]),
         turn(Role::Assistant, vec![call("a", ""), call("b", "{}"), call("c", "[1]")]),
@@ -60,7 +60,7 @@ fn results_come_first_in_call_order_and_missing_ones_are_made_up() {
 }
 
 #[test]
-fn turns_of_one_role_are_merged_and_empties_dropped() {
+fn pitfall_64_turns_of_one_role_are_merged_and_empties_dropped() {
     let request = asking(vec![
         turn(Role::User, vec![Part::text("a")]),
         turn(Role::Assistant, vec![Part::text("  ")]),
@@ -72,7 +72,7 @@ fn turns_of_one_role_are_merged_and_empties_dropped() {
 }
 
 #[test]
-fn foreign_and_sealed_state_never_reaches_the_vendor() {
+fn pitfall_43_and_44_foreign_and_sealed_state_never_reaches_the_vendor() {
     let state = |family, data: Str| Opaque { family, kind: OpaqueKind::Signature, model: None, id: None, data };
     let thinking = |opaque| {
         let reasoning = Reasoning { text: Some(Str::from_static("hm")), redacted: false, opaque: vec![opaque] };
@@ -94,7 +94,7 @@ fn foreign_and_sealed_state_never_reaches_the_vendor() {
 }
 
 #[test]
-fn a_forced_tool_switches_thinking_off() {
+fn pitfall_50_a_forced_tool_switches_thinking_off() {
     let mut request = asking(vec![turn(Role::User, vec![Part::text("x")])]);
     request.reasoning.mode = ReasoningMode::Budget(2000);
     request.tools = vec![Tool::Function {
@@ -112,7 +112,7 @@ fn a_forced_tool_switches_thinking_off() {
 }
 
 #[test]
-fn budgets_fit_under_the_limit() {
+fn pitfall_51_and_52_budgets_fit_under_the_limit() {
     let mut request = asking(vec![turn(Role::User, vec![Part::text("x")])]);
     request.reasoning.mode = ReasoningMode::Budget(9000);
     request.limits.max_output = Some(3000);
@@ -132,7 +132,7 @@ fn budgets_fit_under_the_limit() {
 }
 
 #[test]
-fn a_tool_loop_of_another_model_goes_on_without_a_budget() {
+fn pitfall_48_a_tool_loop_of_another_model_goes_on_without_a_budget() {
     let mut request = asking(vec![
         turn(Role::User, vec![Part::text("x")]),
         turn(Role::Assistant, vec![call("a", "{}")]),
@@ -159,7 +159,7 @@ fn structured_output_is_emulated_where_it_is_missing() {
 }
 
 #[test]
-fn prefills_go_only_to_models_that_take_them() {
+fn pitfall_65_prefills_go_only_to_models_that_take_them() {
     let request =
         asking(vec![turn(Role::User, vec![Part::text("x")]), turn(Role::Assistant, vec![Part::text("so: ")])]);
     assert_eq!(encode("claude-haiku-4-5", &request)["messages"][1]["content"][0]["text"], "so:");
@@ -185,7 +185,7 @@ fn at_most_four_breakpoints_go_out() {
 }
 
 #[test]
-fn names_and_ids_of_other_vendors_are_aliased_alike_in_call_and_result() {
+fn pitfall_20_names_and_ids_of_other_vendors_are_aliased_alike_in_call_and_result() {
     let request = asking(vec![
         turn(Role::User, vec![Part::text("x")]),
         turn(Role::Assistant, vec![call("call|1:2", "{}")]),
@@ -226,7 +226,7 @@ fn what_a_client_would_miss_is_refused() {
 }
 
 #[test]
-fn hints_without_a_place_are_reported() {
+fn pitfall_35_hints_without_a_place_are_reported() {
     let mut request = asking(vec![turn(Role::User, vec![Part::text("x")])]);
     request.sampling.seed = Some(7);
     request.sampling.temperature = Some(1.5);

@@ -139,7 +139,7 @@ fn recorded_streams_survive_a_round_trip() {
 }
 
 #[test]
-fn a_stream_cut_at_any_event_ends_in_an_error() {
+fn pitfall_05_a_stream_cut_at_any_event_ends_in_an_error() {
     for case in corpus().into_iter().take(6) {
         let Some(body) = read(&case.join("response.sse")) else { continue };
         let body = std::str::from_utf8(&body).expect("recorded streams are UTF-8");
@@ -158,7 +158,7 @@ fn a_stream_cut_at_any_event_ends_in_an_error() {
 }
 
 #[test]
-fn an_empty_stream_is_an_error() {
+fn pitfall_04_an_empty_stream_is_an_error() {
     let events = decode_stream(&[b": hello\n\n"]);
     let [Event::Error(error), Event::End] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(error.code.as_deref(), Some("empty_stream"));
@@ -202,7 +202,7 @@ data: not even JSON
 }
 
 #[test]
-fn interleaved_calls_never_share_a_block() {
+fn pitfall_17_interleaved_calls_never_share_a_block() {
     let all = wire(&[
         Event::Start(Box::default()),
         tool(0),
@@ -223,7 +223,7 @@ fn interleaved_calls_never_share_a_block() {
 }
 
 #[test]
-fn thinking_without_state_is_signed_with_an_envelope() {
+fn pitfall_44_thinking_without_state_is_signed_with_an_envelope() {
     let all = wire(&[
         start(0, PartKind::Reasoning),
         text(0, "hm"),
@@ -257,7 +257,7 @@ fn hidden_thinking_leaves_only_its_state() {
 }
 
 #[test]
-fn usage_waits_for_the_end_and_start_has_an_estimate() {
+fn pitfall_54_usage_waits_for_the_end_and_start_has_an_estimate() {
     let usage = Usage { input_uncached: 9, input_cache_read: 90, output_visible: 3, ..Usage::default() };
     let all = wire(&[
         Event::Start(Box::new(Start { id: Str::from_static("x"), ..Start::default() })),
@@ -278,7 +278,7 @@ fn usage_waits_for_the_end_and_start_has_an_estimate() {
 }
 
 #[test]
-fn a_call_without_arguments_is_an_empty_object() {
+fn pitfall_19_a_call_without_arguments_is_an_empty_object() {
     let written =
         encode_stream(&[tool(0), Event::PartEnd(PartKey(0)), finish(FinishReason::Stop), Event::End], &reply("m"));
     let response = fold(&decode_stream(&[written.as_bytes()])).expect("it is whole");
@@ -287,7 +287,7 @@ fn a_call_without_arguments_is_an_empty_object() {
 }
 
 #[test]
-fn an_error_leaves_the_open_block_open() {
+fn pitfall_05_an_error_leaves_the_open_block_open() {
     let error = crate::model::ErrorInfo::new(ErrorClass::Upstream, "cut");
     let all = wire(&[tool(0), args(0, "{"), args(0, "1"), Event::Error(Box::new(error)), Event::End]);
     assert_eq!(kinds(&all).last().map(String::as_str), Some("error"));
@@ -295,7 +295,7 @@ fn an_error_leaves_the_open_block_open() {
 
 proptest! {
     #[test]
-    fn any_cut_gives_the_same_events(
+    fn pitfall_01_any_cut_gives_the_same_events(
         texts in prop::collection::vec("[ -~é😀\n]{0,8}", 1..8),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
@@ -318,7 +318,7 @@ proptest! {
     }
 
     #[test]
-    fn any_events_make_a_legal_stream(steps in prop::collection::vec((0u32..5, 0u8..4), 0..40)) {
+    fn pitfall_10_and_17_and_18_any_events_make_a_legal_stream(steps in prop::collection::vec((0u32..5, 0u8..4), 0..40)) {
         let mut events = Vec::new();
         let mut begun = [0u8; 5];
         for (part, action) in steps {

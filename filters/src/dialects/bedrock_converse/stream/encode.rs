@@ -209,6 +209,8 @@ impl Encoder {
             (Block::Thinking { state, .. }, Delta::Opaque(opaque)) => state.push(*opaque),
             (Block::Text { carried, .. } | Block::Call { carried }, Delta::Opaque(opaque)) => carried.push(*opaque),
             (Block::HeldCall { .. }, Delta::Opaque(opaque)) => self.state_block(&opaque, out),
+            // Blanks alone are no JSON, and before it they say nothing.
+            (Block::HeldCall { args: None, .. }, Delta::Args(first)) if first.trim_ascii().is_empty() => {}
             (Block::HeldCall { args: args @ None, .. }, Delta::Args(first)) => *args = Some(first),
             (Block::HeldCall { call, args }, Delta::Args(more)) => {
                 self.start_call(call, out);

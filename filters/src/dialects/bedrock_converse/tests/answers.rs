@@ -100,7 +100,7 @@ fn pitfall_30_only_a_stop_becomes_a_tool_use() {
 }
 
 #[test]
-fn the_stop_sequence_that_was_hit_is_told() {
+fn pitfall_34_the_stop_sequence_that_was_hit_is_told() {
     let body = json!({"output": {"message": {"content": []}}, "stopReason": "stop_sequence",
         "additionalModelResponseFields": {"stop_sequence": "END"}});
     let response = read(&body);

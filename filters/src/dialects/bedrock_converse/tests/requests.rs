@@ -488,7 +488,7 @@ fn who_asks_goes_into_the_metadata_as_far_as_it_fits() {
 }
 
 #[test]
-fn what_a_client_would_miss_is_refused() {
+fn pitfall_68_what_a_client_would_miss_is_refused() {
     let refused = |change: fn(&mut Request)| {
         let mut request = hello();
         change(&mut request);
@@ -498,5 +498,5 @@ fn what_a_client_would_miss_is_refused() {
     assert!(refused(|request| request.sampling.logprobs = true));
     assert!(refused(|request| request.output.modalities = vec![Str::from_static("audio")]));
     assert!(refused(|request| request.state.cached_content = Some(Str::from_static("c"))));
-    assert!(refused(|request| request.limits.max_output = Some(0)), "pitfall 68: zero is not unset");
+    assert!(refused(|request| request.limits.max_output = Some(0)), "zero is not unset");
 }

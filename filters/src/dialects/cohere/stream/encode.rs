@@ -236,6 +236,8 @@ impl Encoder {
                 }
             }
             (Block::FreeCall { text, .. }, Delta::Args(more)) => text.push_str(&more),
+            // Of a call that had to wait.
+            (Block::Call { .. }, Delta::Args(text)) => self.framed(&text, out),
             // Other vendors' opaque state has no place on the wire; what is left says nothing.
             _ => {}
         }
@@ -304,6 +306,10 @@ impl Encoder {
             return;
         }
         if let Block::Call { any } = &mut self.block {
+            // Blanks alone are no JSON, and before it they say nothing.
+            if !*any && text.trim_ascii().is_empty() {
+                return;
+            }
             *any = true;
         }
         out.reserve(self.head.len() + text.len() + self.tail.len());

@@ -208,7 +208,7 @@ fn settings_go_both_ways() {
 }
 
 #[test]
-fn numbers_stay_within_the_wires_bounds() {
+fn pitfall_68_numbers_stay_within_the_wires_bounds() {
     let mut request = foreign(PLAIN);
     request.sampling.top_p = Some(1.0);
     request.sampling.top_k = Some(900);
@@ -223,7 +223,7 @@ fn numbers_stay_within_the_wires_bounds() {
     assert_eq!(body["stop_sequences"].as_array().map(Vec::len), Some(5));
     assert_eq!(losses(&encoded).len(), 5);
     request.limits.max_output = Some(0);
-    assert!(encode_for("m", &request).is_err(), "pitfall 68: zero is not unset");
+    assert!(encode_for("m", &request).is_err(), "zero is not unset");
 }
 
 #[test]
@@ -406,13 +406,13 @@ fn results_keep_their_form() {
 }
 
 #[test]
-fn pitfall_22_a_call_without_a_result_gets_one() {
+fn pitfall_19_and_22_a_call_without_a_result_gets_one() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"go"},
         {"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":""}}]},
         {"role":"user","content":"well?"}]}"#;
     let (body, encoded) = encode(&request(body));
     assert_eq!(body["messages"][2]["tool_call_id"], "a");
-    assert_eq!(body["messages"][1]["tool_calls"][0]["function"]["arguments"], "{}", "pitfall 19");
+    assert_eq!(body["messages"][1]["tool_calls"][0]["function"]["arguments"], "{}", "no arguments are an empty object");
     assert_eq!(losses(&encoded), [(Field::ToolResult, LossLevel::Approx)]);
 }
 

@@ -52,13 +52,9 @@ fn thoughts(response: &Response) -> Vec<&str> {
 }
 
 #[test]
-fn usage_is_of_tokens_not_of_what_is_billed() {
+fn pitfall_56_usage_is_of_tokens_not_of_what_is_billed() {
     let usage = read(&[start(), content("content-delta", 0, "text", "a"), end("COMPLETE")]).usage.expect("it came");
-    assert_eq!(
-        (usage.input_uncached, usage.input_cache_read),
-        (6, 4),
-        "pitfall 56: cached tokens are part of the input"
-    );
+    assert_eq!((usage.input_uncached, usage.input_cache_read), (6, 4), "cached tokens are part of the input");
     assert_eq!((usage.output_visible, usage.output_reasoning), (3, 2));
     let billed = json!({"id": "i", "message": {"role": "assistant", "content": []}, "finish_reason": "COMPLETE",
         "usage": {"billed_units": {"input_tokens": 7, "output_tokens": 1}}});
@@ -280,7 +276,7 @@ fn tool(id: &'static str) -> PartKind {
 }
 
 #[test]
-fn pitfall_14_and_17_interleaved_calls_come_one_by_one_with_numbers_of_their_own() {
+fn pitfall_14_and_17_and_29_interleaved_calls_come_one_by_one_with_numbers_of_their_own() {
     let args = |part, text: &'static str| delta(part, Delta::Args(Str::from_static(text)));
     let all = [
         started(0, PartKind::Reasoning),
@@ -323,7 +319,7 @@ fn pitfall_14_and_17_interleaved_calls_come_one_by_one_with_numbers_of_their_own
     assert_eq!(told[2]["delta"]["message"]["content"], json!({"thinking": "Hm"}));
     assert_eq!(told[5]["delta"]["message"]["content"], json!({"text": "a\"b"}));
     assert_eq!(told[7]["delta"]["message"]["tool_calls"]["id"], "c1");
-    assert_eq!(told[14]["delta"]["finish_reason"], "TOOL_CALL", "pitfall 29: a stop with calls");
+    assert_eq!(told[14]["delta"]["finish_reason"], "TOOL_CALL", "a stop with calls");
     assert_eq!(told[14]["delta"]["usage"]["tokens"], json!({"input_tokens": 3, "output_tokens": 2}));
 }
 

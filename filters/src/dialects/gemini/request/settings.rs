@@ -347,5 +347,8 @@ pub(super) fn refuse(request: &Request) -> Result<(), ErrorInfo> {
     if request.sampling.logit_bias.is_some() {
         return Err(ErrorInfo::invalid("logit_bias", "the upstream cannot bias tokens, leave `logit_bias` out"));
     }
+    if request.limits.max_output == Some(0) {
+        return Err(ErrorInfo::invalid("max_tokens", "the limit must be at least 1 token"));
+    }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Reads an upstream's stream.
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
 use super::{
     frames::Frames,
@@ -69,7 +70,9 @@ impl StreamDecoder for Decoder {
         if self.phase == Phase::Ended {
             return Ok(());
         }
-        if let Some(message) = self.frames.finish()? {
+        // A connection that dies in the middle of an event leaves half of it: that is a cut stream, not a bad one.
+        let last = self.frames.finish()?;
+        if let Some(message) = last.filter(|message| serde_json::from_str::<&RawValue>(message).is_ok()) {
             self.message(&message, events)?;
         }
         if self.phase != Phase::Ended {

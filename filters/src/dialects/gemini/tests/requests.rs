@@ -100,7 +100,7 @@ fn verbs_and_forms_come_from_the_path() {
 }
 
 #[test]
-fn results_pair_by_id_else_by_name_and_order() {
+fn pitfall_16_results_pair_by_id_else_by_name_and_order() {
     let request = decode_request(
         r#"{"contents":[{"role":"user","parts":[{"text":"q"}]},
             {"role":"model","parts":[{"functionCall":{"name":"f","args":{"n":1}}},{"functionCall":{"name":"g"}},
@@ -129,7 +129,7 @@ fn results_pair_by_id_else_by_name_and_order() {
 }
 
 #[test]
-fn every_call_is_answered_in_order_before_anything_else() {
+fn pitfall_22_and_24_and_26_and_49_every_call_is_answered_in_order_before_anything_else() {
     let request = request(vec![
         user("q"),
         turn(
@@ -193,7 +193,7 @@ fn older_models_get_no_ids_and_images_behind_results() {
 }
 
 #[test]
-fn envelopes_are_opened_and_strangers_dropped() {
+fn pitfall_43_and_44_envelopes_are_opened_and_strangers_dropped() {
     let state = |family, data: &'static str| Opaque {
         family,
         kind: OpaqueKind::ThoughtSignature,
@@ -358,9 +358,9 @@ fn members_that_nobody_knows_come_back_to_gemini() {
     assert_eq!(json["toolConfig"], json!({"retrievalConfig": {"l": 1}}));
 }
 
-/// Pitfall 66: a web address goes out as a `fileUri` only where somebody at the other end reads it.
+/// A web address goes out as a `fileUri` only where somebody at the other end reads it.
 #[test]
-fn only_addresses_that_google_reads_are_left_to_google() {
+fn pitfall_66_only_addresses_that_google_reads_are_left_to_google() {
     let at = |url: &'static str| Media::new(MediaClass::Image, None, MediaSource::Url(Str::from_static(url)));
     let vertex = ["vertex".to_owned()];
     for (url, own) in [

@@ -34,7 +34,7 @@ pub(super) fn error_code(events: &[Event]) -> Option<&str> {
 }
 
 #[test]
-fn a_stream_that_breaks_off_is_an_error() {
+fn pitfall_04_and_05_a_stream_that_breaks_off_is_an_error() {
     let cut = events_of([&sse(&[text("a")])[..]]).expect("a stream");
     assert_eq!(error_code(&cut), Some("stream_truncated"));
     assert_eq!(cut.last(), Some(&Event::End));
@@ -56,7 +56,7 @@ fn an_error_object_ends_the_stream() {
 }
 
 #[test]
-fn a_refused_prompt_is_a_filtered_answer() {
+fn pitfall_33_a_refused_prompt_is_a_filtered_answer() {
     let blocked = json!({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 3}});
     let whole = Gemini.decode_response(&Bytes::from(blocked.to_string())).expect("a response");
     assert_eq!(whole.candidates[0].finish.reason, FinishReason::ContentFilter);
@@ -65,7 +65,7 @@ fn a_refused_prompt_is_a_filtered_answer() {
 }
 
 #[test]
-fn calls_override_stop_alone_wherever_they_came() {
+fn pitfall_29_and_30_calls_override_stop_alone_wherever_they_came() {
     let called = json!({"candidates": [{"content": {"parts": [{"functionCall": {"name": "f"}}]}}]});
     for (word, reason) in [("STOP", FinishReason::ToolCalls), ("MAX_TOKENS", FinishReason::Length)] {
         let ended = json!({"candidates": [{"content": {"parts": [{"text": ""}]}, "finishReason": word}]});
@@ -79,7 +79,7 @@ fn calls_override_stop_alone_wherever_they_came() {
 }
 
 #[test]
-fn a_reason_on_every_event_counts_once() {
+fn pitfall_12_a_reason_on_every_event_counts_once() {
     let mut early = text("a");
     early["candidates"][0]["finishReason"] = json!("STOP");
     let events = events_of([&sse(&[early.clone(), early, text("b"), stop()])[..]]).expect("a stream");
@@ -171,7 +171,7 @@ fn usage_is_the_last_though_it_is_not_parsed_each_time() {
 }
 
 #[test]
-fn counts_that_include_thoughts_are_told_by_the_total() {
+fn pitfall_56_counts_that_include_thoughts_are_told_by_the_total() {
     let usage = |candidates: u64, total: u64| {
         let json = json!({"candidates": [{"finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 10,
             "cachedContentTokenCount": 4, "candidatesTokenCount": candidates, "thoughtsTokenCount": 5,

@@ -5,7 +5,7 @@ use memchr::memchr;
 
 use crate::{
     model::{FilterError, Str},
-    sse::MAX_EVENT_BYTES,
+    sse::{MAX_EVENT_BYTES, ends_inside_character},
 };
 
 /// Cuts a stream into lines. A line that lies whole in a chunk is a slice of it.
@@ -58,12 +58,14 @@ impl LineReader {
         Ok(None)
     }
 
-    /// The stream ended: the line that lacks its end, if there is one.
+    /// The stream ended: the line that lacks its end, if there is one. One that stops inside a character was cut off,
+    /// and is none.
     ///
     /// # Errors
     /// If it is not UTF-8.
     pub(super) fn finish(&mut self) -> Result<Option<Str>, FilterError> {
-        text_of(self.pending.split().freeze())
+        let rest = self.pending.split().freeze();
+        if ends_inside_character(&rest) { Ok(None) } else { text_of(rest) }
     }
 
     /// The chunk up to `end`, where a newline stands. The last line takes the chunk over, which saves counting

@@ -160,14 +160,14 @@ fn pictures_are_bare_base64_with_a_type_that_their_bytes_tell() {
 }
 
 #[test]
-fn what_is_no_picture_is_refused_or_told() {
+fn pitfall_66_what_is_no_picture_is_refused_or_told() {
     let with = |source: MediaSource, class| {
         let mut request = request(PLAIN);
         let media = crate::model::Media::new(class, Some(Str::from_static("text/plain")), source);
         request.turns[0].parts.push(Part::new(PartContent::Media(media)));
         encode_with(&Ollama, &request, &[])
     };
-    assert!(with(MediaSource::Url(Str::from_static("https://x/y.png")), Image).is_err(), "pitfall 66");
+    assert!(with(MediaSource::Url(Str::from_static("https://x/y.png")), Image).is_err(), "the server fetches nothing");
     assert!(with(MediaSource::Bytes(Bytes::from_static(b"x")), Audio).is_err());
     let encoded = with(MediaSource::Text(Str::from_static("words")), Document).expect("text is text");
     assert_eq!(losses(&encoded), [(Field::Document, LossLevel::Approx)]);
@@ -203,12 +203,12 @@ fn settings_go_both_ways() {
 }
 
 #[test]
-fn no_limit_is_no_limit_elsewhere() {
+fn pitfall_68_no_limit_is_no_limit_elsewhere() {
     let request = request(r#"{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":-1}}"#);
     assert_eq!(request.limits.max_output, None);
     assert_eq!(encode(&request).0["options"], json!({"num_predict": -1}));
     let zero = Request { limits: crate::model::Limits { max_output: Some(0), ..request.limits.clone() }, ..request };
-    assert!(encode_with(&Ollama, &zero, &[]).is_err(), "pitfall 68: zero is not unset");
+    assert!(encode_with(&Ollama, &zero, &[]).is_err(), "zero is not unset");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_line_with_thinking_and_words_says_the_thinking_first() {
 }
 
 #[test]
-fn pitfall_15_and_16_parallel_calls_of_one_tool_stay_apart() {
+fn pitfall_15_and_16_and_29_parallel_calls_of_one_tool_stay_apart() {
     let call = |city: &str| {
         line(
             &json!({"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {"city": city}}}]})
@@ -59,18 +59,18 @@ fn pitfall_15_and_16_parallel_calls_of_one_tool_stay_apart() {
     let calls = calls_of(&response);
     assert_eq!(calls.iter().map(|call| &*call.args).collect::<Vec<_>>(), [r#"{"city":"A"}"#, r#"{"city":"B"}"#]);
     assert_ne!(calls[0].id, calls[1].id, "the name is no id, and each call has one of its own");
-    assert_eq!(response.candidates[0].finish.reason, FinishReason::ToolCalls, "pitfall 29: `stop` with calls");
+    assert_eq!(response.candidates[0].finish.reason, FinishReason::ToolCalls, "`stop` with calls");
 }
 
 #[test]
-fn pitfall_30_a_length_is_not_masked_by_calls() {
+fn pitfall_19_and_30_a_length_is_not_masked_by_calls() {
     let text = line(
         r#"{"role":"assistant","tool_calls":[{"function":{"name":"f"}}]}"#,
         ",\"done\":true,\"done_reason\":\"length\"",
     );
     let response = fold(&events(&[text.as_bytes()])).expect("a whole answer");
     assert_eq!(response.candidates[0].finish.reason, FinishReason::Length);
-    assert_eq!(&*calls_of(&response)[0].args, "{}", "pitfall 19: no arguments are an empty object");
+    assert_eq!(&*calls_of(&response)[0].args, "{}", "no arguments are an empty object");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn delta(part: u32, delta: Delta) -> Event {
 }
 
 #[test]
-fn a_client_reads_words_at_once_and_calls_when_they_are_whole() {
+fn pitfall_12_a_client_reads_words_at_once_and_calls_when_they_are_whole() {
     let call = ToolCall {
         id: Str::from_static("c1"),
         name: Str::from_static("f"),
@@ -183,7 +183,7 @@ fn a_client_reads_words_at_once_and_calls_when_they_are_whole() {
     assert_eq!(told[2]["logprobs"], json!([{"token": "a", "logprob": -1}]));
     let function = json!({"index": 0, "name": "f", "arguments": {"a": 1}});
     assert_eq!(told[3]["message"]["tool_calls"], json!([{"id": "c1", "function": function}]));
-    assert_eq!(told[4]["done"], true, "pitfall 12: the end comes once, and last");
+    assert_eq!(told[4]["done"], true, "the end comes once, and last");
     assert!(told[..4].iter().all(|line| line["done"] == false && line.get("done_reason").is_none()));
     assert_eq!(
         (&told[4]["done_reason"], &told[4]["prompt_eval_count"], &told[4]["eval_count"]),

@@ -26,7 +26,7 @@ fn response(parts: Vec<Part>, reason: FinishReason) -> Response {
 }
 
 #[test]
-fn a_candidate_without_content_is_still_a_choice() {
+fn pitfall_32_a_candidate_without_content_is_still_a_choice() {
     for response in [response(vec![], FinishReason::ContentFilter), Response::default()] {
         let body = encode(&response);
         assert_eq!(body["choices"].as_array().map(Vec::len), Some(1));
@@ -40,7 +40,7 @@ fn a_candidate_without_content_is_still_a_choice() {
 }
 
 #[test]
-fn tool_calls_are_there_or_not_there() {
+fn pitfall_19_and_29_tool_calls_are_there_or_not_there() {
     let call =
         ToolCall { id: Str::from_static("a"), name: Str::from_static("f"), kind: CallKind::Function, args: Str::new() };
     let body = encode(&response(vec![Part::new(PartContent::ToolCall(call))], FinishReason::Stop));
@@ -73,7 +73,7 @@ fn a_refusal_is_a_refusal_on_both_sides() {
 }
 
 #[test]
-fn arguments_as_an_object_become_their_text() {
+fn pitfall_26_arguments_as_an_object_become_their_text() {
     let message = json!({"tool_calls":[{"id":"a","function":{"name":"f","arguments":{"x":1}}}]});
     let response = decode(&choice(&message, "tool_calls"));
     assert!(
@@ -103,7 +103,7 @@ fn pictures_and_sound_come_through() {
 }
 
 #[test]
-fn an_error_or_nothing_is_not_an_answer() {
+fn pitfall_04_an_error_or_nothing_is_not_an_answer() {
     let fails =
         |body: &str| OpenAiChat.decode_response(&Bytes::copy_from_slice(body.as_bytes())).expect_err("no answer");
     assert!(matches!(fails(r#"{"error":{"message":"no","code":500}}"#), ResponseError::Upstream(_)));

@@ -77,7 +77,7 @@ fn instructions_lead_and_others_stay_in_place() {
 }
 
 #[test]
-fn content_of_nothing_beside_calls_is_no_text() {
+fn pitfall_19_content_of_nothing_beside_calls_is_no_text() {
     for content in ["\"\"", "null"] {
         let request = request(&format!(
             r#"{{"model":"m","messages":[{{"role":"user","content":"x"}},{{"role":"assistant","content":{content},
@@ -171,7 +171,7 @@ fn members_of_every_age_are_understood() {
 }
 
 #[test]
-fn calls_are_answered_right_behind_them_and_in_order() {
+fn pitfall_22_and_23_calls_are_answered_right_behind_them_and_in_order() {
     let request = foreign(vec![
         turn(Role::User, vec![Part::text("go")]),
         turn(Role::Assistant, vec![call("a", "f"), call("b", "f"), call("c", "f")]),
@@ -210,7 +210,7 @@ fn the_last_call_may_wait_for_its_answer() {
 }
 
 #[test]
-fn long_ids_and_names_get_an_alias_that_both_sides_share() {
+fn pitfall_20_and_21_long_ids_and_names_get_an_alias_that_both_sides_share() {
     let long = Str::from("toolu_".repeat(12));
     let name = Str::from("mcp.server/".repeat(10));
     let mut request = foreign(vec![
@@ -251,7 +251,7 @@ fn long_ids_and_names_get_an_alias_that_both_sides_share() {
 }
 
 #[test]
-fn reasoning_models_get_what_they_take() {
+fn pitfall_52_reasoning_models_get_what_they_take() {
     let mut request = foreign(vec![turn(Role::User, vec![Part::text("x")])]);
     request.limits.max_output = Some(100);
     request.sampling.temperature = Some(0.5);
@@ -280,7 +280,7 @@ fn reasoning_models_get_what_they_take() {
 }
 
 #[test]
-fn what_the_client_would_miss_is_refused() {
+fn pitfall_34_and_68_what_the_client_would_miss_is_refused() {
     let base = foreign(vec![turn(Role::User, vec![Part::text("x")])]);
     let refuse = |change: &dyn Fn(&mut Request), model: &str| {
         let mut request = base.clone();
@@ -327,7 +327,7 @@ fn members_of_another_family_stay_behind() {
 }
 
 #[test]
-fn usage_is_asked_for_where_the_upstream_gives_it() {
+fn pitfall_59_usage_is_asked_for_where_the_upstream_gives_it() {
     let mut request = foreign(vec![turn(Role::User, vec![Part::text("x")])]);
     request.stream = Some(StreamSpec::default());
     let (body, _) = encode(&request, "gpt-4o", &[]);
@@ -337,7 +337,7 @@ fn usage_is_asked_for_where_the_upstream_gives_it() {
 }
 
 #[test]
-fn earlier_thinking_goes_only_where_it_is_wanted() {
+fn pitfall_43_and_49_earlier_thinking_goes_only_where_it_is_wanted() {
     let sealer = Sealer::new(b"key");
     let native =
         |family, kind, data: &'static str| Opaque { family, kind, model: None, id: None, data: Str::from_static(data) };

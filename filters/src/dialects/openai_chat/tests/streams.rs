@@ -31,14 +31,14 @@ const STOP: &str = r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{},"fi
 // === what upstreams send ===
 
 #[test]
-fn calls_that_share_a_number_are_split_by_their_ids() {
+fn pitfall_15_calls_that_share_a_number_are_split_by_their_ids() {
     let first = delta(r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}]}"#);
     let second = delta(r#"{"tool_calls":[{"index":0,"id":"b","function":{"name":"f","arguments":"{}"}}]}"#);
     assert_eq!(parts(&[&first, &second, STOP]), [call("a", "f", r#"{"x":1}"#), call("b", "f", "{}")]);
 }
 
 #[test]
-fn an_id_that_changes_or_comes_again_is_still_one_call() {
+fn pitfall_27_an_id_that_changes_or_comes_again_is_still_one_call() {
     let first = delta(r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\""}}]}"#);
     let again = delta(r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":":"}}]}"#);
     let other = delta(r#"{"tool_calls":[{"index":0,"id":"z","function":{"name":"","arguments":"1}"}}]}"#);
@@ -46,7 +46,7 @@ fn an_id_that_changes_or_comes_again_is_still_one_call() {
 }
 
 #[test]
-fn calls_without_numbers_are_told_apart_by_id() {
+fn pitfall_28_calls_without_numbers_are_told_apart_by_id() {
     let first = delta(r#"{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{"}}]}"#);
     let rest = delta(r#"{"tool_calls":[{"function":{"arguments":"}"}}]}"#);
     let second = delta(r#"{"tool_calls":[{"id":"b","function":{"name":"g","arguments":{"y":2}}}]}"#);
@@ -54,7 +54,7 @@ fn calls_without_numbers_are_told_apart_by_id() {
 }
 
 #[test]
-fn interleaved_calls_keep_their_arguments() {
+fn pitfall_17_interleaved_calls_keep_their_arguments() {
     let chunk = |index: u32, args: &str| {
         delta(&format!(
             r#"{{"tool_calls":[{{"index":{index},"id":"c{index}","function":{{"name":"f","arguments":"{args}"}}}}]}}"#
@@ -66,7 +66,7 @@ fn interleaved_calls_keep_their_arguments() {
 }
 
 #[test]
-fn a_call_without_id_gets_one() {
+fn pitfall_16_and_19_a_call_without_id_gets_one() {
     let first = delta(r#"{"tool_calls":[{"index":0,"function":{"name":"f"}},{"index":1,"function":{"name":"f"}}]}"#);
     let ids: Vec<_> = parts(&[&first, STOP])
         .into_iter()
@@ -90,7 +90,7 @@ fn the_legacy_call_is_a_call() {
 }
 
 #[test]
-fn azure_chunks_without_choice_or_delta_are_passed_over() {
+fn pitfall_61_azure_chunks_without_choice_or_delta_are_passed_over() {
     let data = [
         r#"{"choices":[],"created":0,"id":"","model":"","prompt_filter_results":[]}"#,
         r#"{"id":"real","model":"gpt","choices":[{"index":0,"finish_reason":null,"content_filter_results":{}}]}"#,
@@ -103,7 +103,7 @@ fn azure_chunks_without_choice_or_delta_are_passed_over() {
 }
 
 #[test]
-fn content_beside_or_behind_a_finish_reason_is_kept() {
+fn pitfall_13_content_beside_or_behind_a_finish_reason_is_kept() {
     let both = r#"{"id":"c","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"length"}]}"#;
     let behind = r#"{"id":"c","choices":[{"index":0,"delta":{"content":"b"},"finish_reason":"length"}]}"#;
     let answer = answer(&[both, behind]);
@@ -112,7 +112,7 @@ fn content_beside_or_behind_a_finish_reason_is_kept() {
 }
 
 #[test]
-fn an_answer_without_content_is_still_an_answer() {
+fn pitfall_32_an_answer_without_content_is_still_an_answer() {
     let end = STOP.replace("\"stop\"", "\"content_filter\"");
     let usage = r#"{"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1}}"#;
     let answer = answer(&[&delta(r#"{"content":""}"#), &end, usage]);
@@ -195,7 +195,7 @@ fn a_signature_stays_with_the_words_that_it_signs() {
 }
 
 #[test]
-fn a_stream_cut_short_is_an_error_and_not_an_end() {
+fn pitfall_04_and_05_a_stream_cut_short_is_an_error_and_not_an_end() {
     let code = |bytes: &[u8]| match &events(&[bytes])[..] {
         [.., Event::Error(error), Event::End] => error.code.as_ref().map(ToString::to_string),
         _ => None,
@@ -211,7 +211,7 @@ fn a_stream_cut_short_is_an_error_and_not_an_end() {
 }
 
 #[test]
-fn an_error_in_the_stream_is_an_error() {
+fn pitfall_04_an_error_in_the_stream_is_an_error() {
     for data in [
         r#"{"error":{"message":"slow down","type":"rate_limit_error","code":null}}"#,
         r#"{"choices":[],"error":{"message":"slow down","code":429}}"#,
@@ -225,7 +225,7 @@ fn an_error_in_the_stream_is_an_error() {
 }
 
 #[test]
-fn nothing_is_read_behind_the_terminator() {
+fn pitfall_07_nothing_is_read_behind_the_terminator() {
     let mut stream = stream_of(&[&delta(r#"{"content":"x"}"#), STOP]);
     let before = events(&[&stream]);
     stream.extend_from_slice(b"data: not json\n\n");
@@ -287,7 +287,7 @@ fn deltas(events: &[Event]) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn every_chunk_has_the_same_head() {
+fn pitfall_12_and_60_every_chunk_has_the_same_head() {
     let usage = Usage { input_uncached: 3, output_visible: 4, ..Usage::default() };
     let chunks = write(&[
         start(),
@@ -317,14 +317,14 @@ fn every_chunk_has_the_same_head() {
 }
 
 #[test]
-fn usage_comes_only_if_asked_for() {
+fn pitfall_59_usage_comes_only_if_asked_for() {
     let events = [start(), finish(FinishReason::Stop), Event::Usage(Box::default()), Event::End];
     let bytes = written(&events, &Reply { include_usage: false, ..reply() });
     assert!(!String::from_utf8(bytes).expect("UTF-8").contains("usage"));
 }
 
 #[test]
-fn tool_index_counts_calls_only() {
+fn pitfall_14_and_27_and_28_tool_index_counts_calls_only() {
     let found = deltas(&[
         start(),
         begin(0, PartKind::Text),
@@ -355,7 +355,7 @@ fn tool_index_counts_calls_only() {
 }
 
 #[test]
-fn calls_override_only_a_normal_stop() {
+fn pitfall_29_and_30_calls_override_only_a_normal_stop() {
     for (reason, word) in [
         (FinishReason::Stop, "tool_calls"),
         (FinishReason::Length, "length"),
@@ -377,7 +377,7 @@ fn a_choice_always_finishes() {
 }
 
 #[test]
-fn an_error_is_the_last_word() {
+fn pitfall_05_and_06_an_error_is_the_last_word() {
     let error = Event::Error(Box::new(ErrorInfo::new(ErrorClass::Overloaded, "busy")));
     let chunks = write(&[start(), error, Event::End]);
     assert_eq!(chunks.len(), 2);
@@ -385,7 +385,7 @@ fn an_error_is_the_last_word() {
 }
 
 #[test]
-fn foreign_state_is_sealed_with_its_words_and_comes_back() {
+fn pitfall_44_foreign_state_is_sealed_with_its_words_and_comes_back() {
     let opaque = Opaque {
         family: Family::Anthropic,
         kind: OpaqueKind::Signature,
@@ -424,7 +424,7 @@ fn foreign_state_is_sealed_with_its_words_and_comes_back() {
 }
 
 #[test]
-fn a_thought_signature_rides_on_its_call() {
+fn pitfall_49_a_thought_signature_rides_on_its_call() {
     let opaque = Opaque {
         family: Family::Gemini,
         kind: OpaqueKind::ThoughtSignature,

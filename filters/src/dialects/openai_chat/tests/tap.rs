@@ -62,7 +62,7 @@ fn an_event_without_its_blank_line_is_read_at_the_end() {
 
 proptest! {
     #[test]
-    fn any_cut_gives_the_stream_without_usage(
+    fn pitfall_59_any_cut_gives_the_stream_without_usage(
         end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
         before in prop::collection::vec("[a-zé€ ]{0,6}", 0..4),
         after in prop::collection::vec("[a-z]{0,6}", 0..3),

@@ -6,7 +6,7 @@ use super::{
     super::output,
     frame::{Frames, PLAIN_TAIL, Place},
 };
-use crate::model::{Opaque, Str, ToolCall};
+use crate::model::{CallKind, Opaque, Str, ToolCall};
 
 /// A call, from its announcement to its end.
 #[derive(Debug)]
@@ -25,6 +25,14 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn new(call: ToolCall) -> Self {
         Self { of: call, held: None, args: String::new(), place: None, carried: Vec::new() }
+    }
+
+    /// Keeps the first of the arguments back.
+    pub(super) fn hold(&mut self, first: &Str) {
+        // Blanks alone are no JSON, and before it they say nothing.
+        if self.of.kind == CallKind::Custom || !first.trim_ascii().is_empty() {
+            self.held = Some(first.clone());
+        }
     }
 
     /// Announces the call.

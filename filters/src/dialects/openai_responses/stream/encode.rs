@@ -219,7 +219,7 @@ impl Encoder {
     fn call_delta(&mut self, key: PartKey, at: usize, delta: &Delta, out: &mut BytesMut) {
         let Some((_, Open::Call(call))) = self.parts.get_mut(at) else { return };
         match delta {
-            Delta::Args(first) if call.place.is_none() && call.held.is_none() => call.held = Some(first.clone()),
+            Delta::Args(first) if call.place.is_none() && call.held.is_none() => call.hold(first),
             Delta::Args(_) => {
                 if call.place.is_none() {
                     self.close_flow("completed", out);

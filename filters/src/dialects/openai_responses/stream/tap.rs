@@ -69,6 +69,10 @@ impl Tap for StreamTap {
     fn is_complete(&self) -> bool {
         self.complete
     }
+
+    fn is_over(&self) -> bool {
+        self.complete
+    }
 }
 
 impl Default for StreamTap {

@@ -192,7 +192,7 @@ fn recorded_errors_are_read() {
 }
 
 #[test]
-fn recorded_streams_fold_to_what_their_last_event_holds() {
+fn pitfall_55_recorded_streams_fold_to_what_their_last_event_holds() {
     for (name, stream) in streams() {
         let whole = events(&[&stream]);
         assert!(matches!(whole.last(), Some(Event::End)), "{name}");
@@ -208,7 +208,7 @@ fn recorded_streams_fold_to_what_their_last_event_holds() {
         let unary = OpenAiResponses
             .decode_response(&Bytes::from(last["response"].to_string()))
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        // Pitfall 55: token counts, and all the rest, are the same streamed and whole.
+        // Token counts, and all the rest, are the same streamed and whole.
         assert_eq!(folded.usage, unary.usage, "{name}");
         assert_eq!(folded.candidates[0].finish, unary.candidates[0].finish, "{name}");
         let texts = |response: &Response| -> Vec<String> { response.candidates[0].parts.iter().map(told).collect() };

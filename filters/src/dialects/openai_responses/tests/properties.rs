@@ -73,7 +73,7 @@ fn check(events: &[Event]) {
 
 proptest! {
     #[test]
-    fn any_stream_keeps_the_contract_and_is_written_legally(picks in prop::collection::vec(prop::sample::select(DATA), 0..24)) {
+    fn pitfall_36_and_37_and_38_and_39_and_40_any_stream_keeps_the_contract_and_is_written_legally(picks in prop::collection::vec(prop::sample::select(DATA), 0..24)) {
         let stream = framed(&picks);
         let whole = events(&[stream.as_bytes()]);
         check(&whole);

@@ -1,4 +1,4 @@
-//! Facts about requests, both ways. Numbers are those of the pitfalls that tests of dialects are named by.
+//! Facts about requests, both ways.
 
 use serde_json::json;
 
@@ -38,7 +38,7 @@ fn losses(encoded: &Encoded) -> Vec<(Field, LossLevel)> {
 }
 
 #[test]
-fn input_is_a_text_or_items() {
+fn pitfall_19_input_is_a_text_or_items() {
     let request = with_input(&json!("hi"));
     assert_eq!(request.turns, [turn(Role::User, vec![text("hi")])]);
     let request = with_input(&json!([
@@ -59,7 +59,7 @@ fn input_is_a_text_or_items() {
     let PartContent::Reasoning(reasoning) = &assistant.parts[0].content else { panic!("it thought first") };
     assert_eq!(reasoning.text.as_deref(), Some("a\n\nb"));
     assert_eq!(reasoning.opaque[0].id.as_deref(), Some("rs_1"));
-    // Pitfall 19: no arguments at all are those of an empty object.
+    // No arguments at all are those of an empty object.
     assert_eq!(
         assistant.parts[1].content,
         PartContent::ToolCall(ToolCall {
@@ -115,7 +115,7 @@ fn inspection_refuses_what_routing_could_misread() {
 }
 
 #[test]
-fn the_native_lane_changes_the_model_and_nothing_else() {
+fn pitfall_46_and_62_the_native_lane_changes_the_model_and_nothing_else() {
     let body = Bytes::from_static(br#"{ "a":{"model":"x"}, "model" :"m","stream" : true,"previous_response_id":"r"}"#);
     let inspection = OpenAiResponses.inspect(&CallHead::default(), &body).expect("it is good");
     assert!(inspection.stream.is_some() && inspection.include_usage);
@@ -182,9 +182,9 @@ fn every_form_of_tool_choice_is_read_and_written() {
     }
 }
 
-/// Pitfall 70: where `strict` goes unsaid, this dialect is strict if the schema allows it, and others are not.
+/// Where `strict` goes unsaid, this dialect is strict if the schema allows it, and others are not.
 #[test]
-fn strictness_is_always_said() {
+fn pitfall_70_strictness_is_always_said() {
     let strict = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false});
     let loose = json!({"type": "object", "properties": {"a": {"type": "string"}}});
     for (schema, said, expected) in [
@@ -205,10 +205,10 @@ fn strictness_is_always_said() {
     assert_eq!(encode(&foreign, "m").0["tools"][0]["strict"], json!(false));
 }
 
-/// Pitfall 42: reasoning goes back with the state and the id that belong together, or not at all; ids of other items
+/// Reasoning goes back with the state and the id that belong together, or not at all; ids of other items
 /// are never sent.
 #[test]
-fn reasoning_goes_back_with_its_id_and_state_or_not_at_all() {
+fn pitfall_42_reasoning_goes_back_with_its_id_and_state_or_not_at_all() {
     let own = |id: Option<&'static str>| Opaque {
         family: Family::OpenAi,
         kind: OpaqueKind::Encrypted,
@@ -252,9 +252,9 @@ fn reasoning_goes_back_with_its_id_and_state_or_not_at_all() {
     assert_eq!(encode(&request, "gpt-4o").0.get("include"), None);
 }
 
-/// Pitfalls 20, 22 and 23: ids fit, every call is answered, images stay with their result.
+/// Ids fit, every call is answered, images stay with their result.
 #[test]
-fn calls_and_results_are_paired() {
+fn pitfall_20_and_22_and_23_calls_and_results_are_paired() {
     let long = "x".repeat(80);
     let mut named = call("c1", CallKind::Function, "{}");
     if let PartContent::ToolCall(call) = &mut named {
@@ -308,9 +308,9 @@ fn calls_and_results_are_paired() {
     assert!(losses(&encoded).contains(&(Field::ToolError, LossLevel::Approx)));
 }
 
-/// Pitfall 21: long names are shortened without colliding, and restored.
+/// Long names are shortened without colliding, and restored.
 #[test]
-fn long_tool_names_are_noted_for_the_reply() {
+fn pitfall_21_long_tool_names_are_noted_for_the_reply() {
     let name = |end: &str| Str::from(format!("{}{end}", "n".repeat(70)));
     let tool = |end| Tool::Custom { name: name(end), description: None, format: None };
     let request = Request {
@@ -325,7 +325,7 @@ fn long_tool_names_are_noted_for_the_reply() {
 }
 
 #[test]
-fn what_this_wire_has_no_word_for_is_refused_or_reported() {
+fn pitfall_34_and_52_and_68_what_this_wire_has_no_word_for_is_refused_or_reported() {
     let plain = || Request { turns: vec![turn(Role::User, vec![text("x")])], ..Request::default() };
     let refused = |change: &dyn Fn(&mut Request)| {
         let mut request = plain();

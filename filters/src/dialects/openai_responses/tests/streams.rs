@@ -1,4 +1,4 @@
-//! Facts about streams and answers, both ways. Numbers are those of the pitfalls that tests of dialects are named by.
+//! Facts about streams and answers, both ways.
 
 use serde_json::json;
 
@@ -70,9 +70,9 @@ fn output(events: &[Event]) -> Vec<Value> {
     last["response"]["output"].as_array().expect("an output").clone()
 }
 
-/// Pitfalls 36, 38 and 39: an item is opened by what it is, never for nothing, with one position and one id.
+/// An item is opened by what it is, never for nothing, with one position and one id.
 #[test]
-fn text_after_reasoning_and_calls_opens_items_of_their_own() {
+fn pitfall_36_and_37_and_38_and_39_and_40_text_after_reasoning_and_calls_opens_items_of_their_own() {
     let items = output(&ended(
         vec![
             begin(0, PartKind::Reasoning),
@@ -100,17 +100,16 @@ fn text_after_reasoning_and_calls_opens_items_of_their_own() {
     assert_ne!(items[1]["id"], items[3]["id"]);
 }
 
-/// Pitfall 38.
 #[test]
-fn an_answer_of_calls_alone_has_no_message() {
+fn pitfall_19_and_38_an_answer_of_calls_alone_has_no_message() {
     let items = output(&ended(vec![begin(0, called("c", CallKind::Function)), end(0)], FinishReason::ToolCalls));
     assert_eq!(items.len(), 1);
-    // Pitfall 19.
+    // No arguments at all are those of an empty object.
     assert_eq!(items[0]["arguments"], "{}");
 }
 
 #[test]
-fn calls_may_interleave() {
+fn pitfall_17_and_39_calls_may_interleave() {
     let items = output(&ended(
         vec![
             begin(0, called("a", CallKind::Function)),
@@ -213,9 +212,9 @@ fn the_end_says_how_it_ended() {
     }
 }
 
-/// Pitfall 5: what breaks off is told by this dialect's own last event, and nothing half-written looks whole.
+/// What breaks off is told by this dialect's own last event, and nothing half-written looks whole.
 #[test]
-fn a_broken_stream_fails() {
+fn pitfall_05_a_broken_stream_fails() {
     let events = stream(&[
         r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"m","role":"assistant","content":[]}}"#,
         r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"a"}"#,
@@ -240,7 +239,7 @@ fn a_broken_stream_fails() {
 }
 
 #[test]
-fn an_error_before_anything_is_raised_by_clients_of_any_sort() {
+fn pitfall_05_and_40_an_error_before_anything_is_raised_by_clients_of_any_sort() {
     let error = ErrorInfo::new(ErrorClass::Overloaded, "busy");
     let events = legal::data(&written(&[Event::Error(Box::new(error))], &reply()));
     assert_eq!(events[0]["type"], "error");
@@ -282,9 +281,9 @@ fn errors_of_every_form_are_read() {
     assert_eq!(got.iter().filter(|event| matches!(event, Event::Error(_))).count(), 1);
 }
 
-/// Pitfall 41: some servers give an item another id in each event; its position is what identifies it.
+/// Some servers give an item another id in each event; its position is what identifies it.
 #[test]
-fn items_are_told_apart_by_position() {
+fn pitfall_41_items_are_told_apart_by_position() {
     let events = stream(&[
         r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"a"}}"#,
         r#"{"type":"response.content_part.added","output_index":0,"content_index":0,"item_id":"b","part":{"type":"output_text","text":""}}"#,
