@@ -115,11 +115,11 @@ impl Decoder {
             "function_call_arguments.delta" | "custom_tool_call_input.delta" => self.args(&wire, &source, events),
             "output_text.annotation.added" => self.annotation(&wire, &source, events)?,
             _ => {
+                // Ends that make up for what never came say it once: nothing is learnt of them.
                 self.template.forget();
                 return self.rare(kind, &wire, &source, events);
             }
         }
-        // The events of `rare` may make up for what is missing, once: no next one says more.
         self.template.learn(source.as_str(), events.get(before..).unwrap_or_default(), &VARYING);
         Ok(())
     }
