@@ -6,6 +6,8 @@
 
 #![cfg(test)]
 
+use std::fmt::Write as _;
+
 use bytes::{Bytes, BytesMut};
 use lockgate_filters::{
     dialects::{Reply, StreamEncoder, StreamForm, Upstream, upstreams},
@@ -66,7 +68,7 @@ fn said() -> impl Strategy<Value = Said> {
                 cuts.iter().map(|cut| whole.floor_char_boundary(cut.index(whole.len() + 1))).collect();
             cuts.extend([0, whole.len()]);
             cuts.sort_unstable();
-            let pieces = cuts.windows(2).map(|cut| whole[cut[0]..cut[1]].to_owned()).collect();
+            let pieces = cuts.windows(2).filter_map(|cut| Some(whole.get(cut[0]..cut[1])?.to_owned())).collect();
             Said { is_call, pieces }
         },
     )
@@ -188,7 +190,7 @@ fn escaped(json: &str) -> String {
             all.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                all.push_str(&format!("\\u{unit:04x}"));
+                write!(all, "\\u{unit:04x}").expect("a string takes all");
             }
         }
     }
@@ -206,7 +208,9 @@ fn events(upstream: &dyn Upstream, stream: Bytes) -> Vec<Event> {
 /// The arguments of all calls.
 fn arguments(events: &[Event]) -> Vec<serde_json::Value> {
     let mut folder = Folder::default();
-    events.iter().for_each(|event| folder.push(event));
+    for event in events {
+        folder.push(event);
+    }
     let response = folder.finish().expect("the stream is good");
     let parts = response.candidates.into_iter().flat_map(|candidate| candidate.parts);
     parts

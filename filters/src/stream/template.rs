@@ -34,11 +34,14 @@ pub(crate) struct Template {
     unescaped: BytesMut,
 }
 
+/// What a text is said as: `Delta::Text` or `Delta::Args`.
+type Say = fn(Str) -> Delta;
+
 /// The shape of an event that is nothing but text for one part.
 #[derive(Debug, Default)]
 struct Shape {
-    /// The part that the text is for, and the delta that it makes; `None` if nothing was learnt.
-    part: Option<(PartKey, fn(Str) -> Delta)>,
+    /// The part that the text is for, and what it is said as; `None` if nothing was learnt.
+    part: Option<(PartKey, Say)>,
     /// From the start of the event to the text's opening quote, inclusive, without the inside of a string that varies.
     head: Vec<u8>,
     /// The stretches of `head` that must recur; behind each stands something that varies, or the text.
@@ -62,7 +65,9 @@ enum Hole {
 impl Template {
     /// Forgets what was learnt: the stream may be in another state.
     pub(crate) fn forget(&mut self) {
-        self.shapes.iter_mut().for_each(|shape| shape.part = None);
+        for shape in &mut self.shapes {
+            shape.part = None;
+        }
     }
 
     /// Learns from `event`, which the parser took and which said `said`. Only one text teaches anything; anything else
@@ -71,7 +76,7 @@ impl Template {
     /// The decoder answers for what such an event means: that one of the same shape, if none but such events come
     /// between, says its text for the same part, and changes nothing else that the decoder does not see to.
     pub(crate) fn learn(&mut self, event: &str, said: &[Event], varying: &Varying) {
-        let (part, text, delta): (_, _, fn(Str) -> Delta) = match said {
+        let (part, text, say): (_, _, Say) = match said {
             [Event::Delta { part, delta: Delta::Text(text) }] => (*part, text, Delta::Text),
             [Event::Delta { part, delta: Delta::Args(text) }] => (*part, text, Delta::Args),
             _ => return self.forget(),
@@ -83,19 +88,19 @@ impl Template {
         latest.part = None;
         if let Some((head, tail)) = around(event, text, &mut self.unescaped) {
             latest.learn(head, tail, varying);
-            latest.part = Some((part, delta));
+            latest.part = Some((part, say));
         }
     }
 
     /// What an event like one that was learnt says, and of which part.
     pub(crate) fn delta(&mut self, event: &Str) -> Option<(PartKey, Delta)> {
         let found = self.shapes.iter().find_map(|shape| Some((shape.part?, shape.text(event)?)));
-        let ((part, delta), (text, escaped)) = found?;
+        let ((part, say), (text, escaped)) = found?;
         if !escaped {
-            return Some((part, delta(event.slice_ref(text))));
+            return Some((part, say(event.slice_ref(text))));
         }
         unescape(text.as_bytes(), &mut self.unescaped)?;
-        Some((part, delta(Str::try_from(self.unescaped.split().freeze()).ok()?)))
+        Some((part, say(Str::try_from(self.unescaped.split().freeze()).ok()?)))
     }
 }
 
