@@ -1,5 +1,6 @@
 //! What translating an answer costs between every two dialects: a text, a thinking and two tool deltas of a stream (one
-//! that needs escapes on the wire, as most do), and a whole answer. Each upstream is played by its own dialect's encoder, so a new dialect is here by being in the table.
+//! that needs escapes on the wire, as most do), and a whole answer. Each upstream is played by its own dialect's
+//! encoder, so a new dialect is here by being in the table.
 //!
 //! The naive line is what a gateway without a model of its own would do: parse the event into a tree and print it.
 //!

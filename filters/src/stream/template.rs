@@ -34,8 +34,12 @@ pub(crate) struct Template {
     unescaped: BytesMut,
 }
 
-/// What a text is said as: `Delta::Text` or `Delta::Args`.
-type Say = fn(Str) -> Delta;
+/// What a text is said as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Say {
+    Text,
+    Args,
+}
 
 /// The shape of an event that is nothing but text for one part.
 #[derive(Debug, Default)]
@@ -76,9 +80,9 @@ impl Template {
     /// The decoder answers for what such an event means: that one of the same shape, if none but such events come
     /// between, says its text for the same part, and changes nothing else that the decoder does not see to.
     pub(crate) fn learn(&mut self, event: &str, said: &[Event], varying: &Varying) {
-        let (part, text, say): (_, _, Say) = match said {
-            [Event::Delta { part, delta: Delta::Text(text) }] => (*part, text, Delta::Text),
-            [Event::Delta { part, delta: Delta::Args(text) }] => (*part, text, Delta::Args),
+        let (part, text, say) = match said {
+            [Event::Delta { part, delta: Delta::Text(text) }] => (*part, text, Say::Text),
+            [Event::Delta { part, delta: Delta::Args(text) }] => (*part, text, Say::Args),
             _ => return self.forget(),
         };
         let [latest, other] = &mut self.shapes;
@@ -96,11 +100,17 @@ impl Template {
     pub(crate) fn delta(&mut self, event: &Str) -> Option<(PartKey, Delta)> {
         let found = self.shapes.iter().find_map(|shape| Some((shape.part?, shape.text(event)?)));
         let ((part, say), (text, escaped)) = found?;
-        if !escaped {
-            return Some((part, say(event.slice_ref(text))));
-        }
-        unescape(text.as_bytes(), &mut self.unescaped)?;
-        Some((part, say(Str::try_from(self.unescaped.split().freeze()).ok()?)))
+        let text = if escaped {
+            unescape(text.as_bytes(), &mut self.unescaped)?;
+            Str::try_from(self.unescaped.split().freeze()).ok()?
+        } else {
+            event.slice_ref(text)
+        };
+        let delta = match say {
+            Say::Text => Delta::Text(text),
+            Say::Args => Delta::Args(text),
+        };
+        Some((part, delta))
     }
 }
 

@@ -9,9 +9,9 @@ const VARYING: Varying = Varying { strings: &[r#""pad":""#, r#""at":""#], number
 const PART: PartKey = PartKey(7);
 
 /// A template learnt from an event that says `text`, which was copied if it had escapes.
-fn learnt_of(event: &Str, text: Str, say: Say) -> Template {
+fn learnt_of(event: &Str, text: Str, delta: fn(Str) -> Delta) -> Template {
     let mut template = Template::default();
-    template.learn(event, &[Event::Delta { part: PART, delta: say(text) }], &VARYING);
+    template.learn(event, &[Event::Delta { part: PART, delta: delta(text) }], &VARYING);
     template
 }
 
