@@ -28,6 +28,11 @@ impl<'a> Writer<'a> {
         object
     }
 
+    /// Goes on with an object that has members.
+    pub(crate) fn more(out: &'a mut BytesMut) -> Self {
+        Self { out, first: false, close: b'}' }
+    }
+
     /// Begins an array.
     pub(crate) fn array(out: &'a mut BytesMut) -> Self {
         out.put_u8(b'[');

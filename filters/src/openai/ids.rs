@@ -13,7 +13,8 @@ pub(crate) fn mint_id(answer: &str, position: u32) -> Str {
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
-    bytes.fold(String::new(), |mut digits, byte| {
+    let most = bytes.size_hint().1.unwrap_or_default();
+    bytes.fold(String::with_capacity(2 * most), |mut digits, byte| {
         digits.extend([byte >> 4, byte & 15].iter().filter_map(|digit| char::from_digit((*digit).into(), 16)));
         digits
     })

@@ -1,16 +1,16 @@
 //! The fast path of decoding: most events of a stream differ from the one before in one string.
 //!
 //! The bytes around the text of an event, parsed properly, are the template for the next: one that has the same bytes
-//! there says the same of another text, and needs no JSON parser. What servers put into events against traffic
-//! analysis may differ too: blanks between tokens, the strings of padding members, and running counts. Any doubt goes
-//! to the parser.
+//! there says the same of another text, and needs no JSON parser. Text here is what a part says: words, thinking, or a
+//! piece of a call's arguments. What servers put into events against traffic analysis may differ too: blanks between
+//! tokens, the strings of padding members, and running counts. Any doubt goes to the parser.
 
 use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
 use memchr::{memchr, memchr2, memmem};
 
-use crate::model::{PartKey, Str};
+use crate::model::{Delta, Event, PartKey, Str};
 
 /// What a dialect's events may differ in, besides the text and the blanks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,11 +25,27 @@ pub(crate) struct Varying {
 /// Room for texts that had escapes. One allocation serves many of them.
 const UNESCAPED_BYTES: usize = 4096;
 
-/// The shape of the last event that was nothing but text for one part.
+/// The shapes of the last events that were nothing but text for one part, each of another part: two parts may take
+/// turns (candidates, calls at a time).
 #[derive(Debug, Default)]
 pub(crate) struct Template {
-    /// The part that the text is for; `None` if nothing was learnt.
-    part: Option<PartKey>,
+    /// The one that was learnt last comes first.
+    shapes: [Shape; 2],
+    unescaped: BytesMut,
+}
+
+/// What a text is said as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Say {
+    Text,
+    Args,
+}
+
+/// The shape of an event that is nothing but text for one part.
+#[derive(Debug, Default)]
+struct Shape {
+    /// The part that the text is for, and what it is said as; `None` if nothing was learnt.
+    part: Option<(PartKey, Say)>,
     /// From the start of the event to the text's opening quote, inclusive, without the inside of a string that varies.
     head: Vec<u8>,
     /// The stretches of `head` that must recur; behind each stands something that varies, or the text.
@@ -38,7 +54,6 @@ pub(crate) struct Template {
     tail: Vec<u8>,
     /// The stretches of `tail` that must recur; behind each stands something that varies, or the event's end.
     stretches: Vec<(Range<usize>, Hole)>,
-    unescaped: BytesMut,
 }
 
 /// What stands behind a stretch.
@@ -52,31 +67,55 @@ enum Hole {
 }
 
 impl Template {
-    /// Forgets what was learnt: the part has ended, or the stream is in another state.
+    /// Forgets what was learnt: the stream may be in another state.
     pub(crate) fn forget(&mut self) {
-        self.part = None;
+        for shape in &mut self.shapes {
+            shape.part = None;
+        }
     }
 
-    /// Forgets what was learnt of any part but this.
-    pub(crate) fn keep_only(&mut self, part: PartKey) {
-        self.part = self.part.filter(|of| *of == part);
-    }
-
-    /// Learns from `event`, which the parser took and which said `text` for `part` and nothing else.
+    /// Learns from `event`, which the parser took and which said `said`. Only one text teaches anything; anything else
+    /// makes it forget what it learnt.
     ///
-    /// A text that had escapes is a copy, and stands nowhere in the event: then what was known stays.
-    pub(crate) fn learn(&mut self, event: &str, text: &str, part: PartKey, varying: &Varying) {
-        let start = text.as_ptr().addr().wrapping_sub(event.as_ptr().addr());
-        let end = start.wrapping_add(text.len());
-        let bytes = event.as_bytes();
-        if start == 0 || text.is_empty() || bytes.get(start..end) != Some(text.as_bytes()) {
-            return;
+    /// The decoder answers for what such an event means: that one of the same shape, if none but such events come
+    /// between, says its text for the same part, and changes nothing else that the decoder does not see to.
+    pub(crate) fn learn(&mut self, event: &str, said: &[Event], varying: &Varying) {
+        let (part, text, say) = match said {
+            [Event::Delta { part, delta: Delta::Text(text) }] => (*part, text, Say::Text),
+            [Event::Delta { part, delta: Delta::Args(text) }] => (*part, text, Say::Args),
+            _ => return self.forget(),
+        };
+        let [latest, other] = &mut self.shapes;
+        if latest.part.is_some_and(|(of, _)| of != part) {
+            std::mem::swap(latest, other);
         }
-        let (Some(head), Some([b'"', tail @ ..])) = (bytes.get(..start), bytes.get(end..)) else { return };
-        if head.last() != Some(&b'"') {
-            return;
+        latest.part = None;
+        if let Some((head, tail)) = around(event, text, &mut self.unescaped) {
+            latest.learn(head, tail, varying);
+            latest.part = Some((part, say));
         }
-        self.part = Some(part);
+    }
+
+    /// What an event like one that was learnt says, and of which part.
+    pub(crate) fn delta(&mut self, event: &Str) -> Option<(PartKey, Delta)> {
+        let found = self.shapes.iter().find_map(|shape| Some((shape.part?, shape.text(event)?)));
+        let ((part, say), (text, escaped)) = found?;
+        let text = if escaped {
+            unescape(text.as_bytes(), &mut self.unescaped)?;
+            Str::try_from(self.unescaped.split().freeze()).ok()?
+        } else {
+            event.slice_ref(text)
+        };
+        let delta = match say {
+            Say::Text => Delta::Text(text),
+            Say::Args => Delta::Args(text),
+        };
+        Some((part, delta))
+    }
+}
+
+impl Shape {
+    fn learn(&mut self, head: &[u8], tail: &[u8], varying: &Varying) {
         self.head.clear();
         self.head.extend_from_slice(head);
         self.tail.clear();
@@ -85,9 +124,8 @@ impl Template {
         cut(varying, &self.tail, &mut self.stretches);
     }
 
-    /// The text of an event like the one that was learnt, and the part that it is for.
-    pub(crate) fn text(&mut self, event: &Str) -> Option<(PartKey, Str)> {
-        let part = self.part?;
+    /// The text of an event of this shape as it is written, and whether it has escapes.
+    fn text<'e>(&self, event: &'e str) -> Option<(&'e str, bool)> {
         let inside = self.behind_head(event.as_bytes())?;
         let start = event.len() - inside.len();
         let (length, escaped) = string_end(inside)?;
@@ -95,16 +133,7 @@ impl Template {
         if length == 0 || !self.fits(inside.get(length + 1..)?) {
             return None;
         }
-        let text = event.get(start..start + length)?;
-        if !escaped {
-            return Some((part, event.slice_ref(text)));
-        }
-        if self.unescaped.capacity() < length {
-            self.unescaped.reserve(length.max(UNESCAPED_BYTES));
-        }
-        self.unescaped.clear();
-        unescape(text.as_bytes(), &mut self.unescaped)?;
-        Some((part, Str::try_from(self.unescaped.split().freeze()).ok()?))
+        Some((event.get(start..start + length)?, escaped))
     }
 
     /// What follows the head in an event that begins like the one that was learnt.
@@ -152,6 +181,46 @@ impl Hole {
             Self::End => None,
         }
     }
+}
+
+/// What stands before and behind `text` in the event that said it: up to its opening quote, inclusive, and from behind
+/// its closing one.
+///
+/// A text that had escapes is a copy: it is looked for, and must be what just one string says.
+fn around<'e>(event: &'e str, text: &str, unescaped: &mut BytesMut) -> Option<(&'e [u8], &'e [u8])> {
+    if text.is_empty() {
+        return None;
+    }
+    let bytes = event.as_bytes();
+    let start = text.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+    let slice = start..start.wrapping_add(text.len());
+    let inside = match bytes.get(slice.clone()) {
+        Some(_) => slice,
+        None => escaped_string(bytes, text.as_bytes(), unescaped)?,
+    };
+    let (head, tail) = (bytes.get(..inside.start)?, bytes.get(inside.end..)?);
+    Some((head, tail.strip_prefix(b"\"")?)).filter(|_| head.ends_with(b"\""))
+}
+
+/// The inside of the one string with escapes in `event` that says `text`.
+fn escaped_string(event: &[u8], text: &[u8], unescaped: &mut BytesMut) -> Option<Range<usize>> {
+    /// The most bytes that one byte is written with: `\u0041`.
+    const MOST_BYTES: usize = 6;
+    let mut found = None;
+    let mut from = 0;
+    while let Some(quote) = memchr(b'"', event.get(from..)?) {
+        let start = from + quote + 1;
+        let (length, escaped) = string_end(event.get(start..)?)?;
+        from = start + length + 1;
+        if !escaped || length > text.len() * MOST_BYTES {
+            continue;
+        }
+        unescape(event.get(start..start + length)?, unescaped)?;
+        if **unescaped == *text && found.replace(start..start + length).is_some() {
+            return None;
+        }
+    }
+    found
 }
 
 /// Cuts `bytes` into the stretches between what varies.
@@ -245,8 +314,12 @@ fn strip_tokens<'e>(bytes: &'e [u8], stretch: &[u8]) -> Option<&'e [u8]> {
     Some(rest)
 }
 
-/// Appends the inside of a JSON string without its escapes. Gives nothing if one is not valid.
+/// Makes `out` the inside of a JSON string without its escapes. Gives nothing if one is not valid.
 fn unescape(mut text: &[u8], out: &mut BytesMut) -> Option<()> {
+    out.clear();
+    if out.capacity() < text.len() {
+        out.reserve(text.len().max(UNESCAPED_BYTES));
+    }
     while let Some(at) = memchr(b'\\', text) {
         out.extend_from_slice(text.get(..at)?);
         let plain = match text.get(at + 1)? {
@@ -288,110 +361,4 @@ fn unicode_escape(text: &[u8]) -> Option<(char, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const VARYING: Varying = Varying { strings: &[r#""pad":""#, r#""at":""#], numbers: &[r#"Count":"#] };
-
-    /// A template learnt from an event whose text is `Hi`.
-    fn learnt(event: &str) -> Template {
-        let mut template = Template::default();
-        let at = event.find("Hi").expect("the event says Hi");
-        template.learn(event, event.get(at..at + 2).expect("it is ASCII"), PartKey(7), &VARYING);
-        template
-    }
-
-    fn event(text: &str, pad: &str, count: u32, blank: &str) -> String {
-        format!(
-            r#"{{"a":1,"d":{{"text":"{text}"{blank}}},"n":12,"pad":"{pad}","xCount":{blank}{count},"e":"x y"}}{blank}"#
-        )
-    }
-
-    fn text(template: &mut Template, event: &str) -> Option<String> {
-        template.text(&Str::from(event)).map(|(_, text)| text.to_string())
-    }
-
-    #[test]
-    fn text_padding_counts_and_blanks_may_differ() {
-        let mut template = learnt(&event("Hi", "abc", 7, ""));
-        let found = template.text(&Str::from(event("größer", "other padding", 1234, "  ")));
-        assert_eq!(found, Some((PartKey(7), Str::from_static("größer"))));
-        let mut template = learnt(&event("Hi", "", 0, " "));
-        assert_eq!(text(&mut template, &event("there", "p", 10, "")).as_deref(), Some("there"));
-    }
-
-    #[test]
-    fn a_plain_text_is_a_slice() {
-        let event = Str::from(event("there", "", 1, ""));
-        let found = learnt(&self::event("Hi", "", 1, "")).text(&event).expect("it fits").1;
-        assert!(event.as_bytes().as_ptr_range().contains(&found.as_bytes().as_ptr()), "the text was copied");
-    }
-
-    #[test]
-    fn anything_else_takes_the_slow_path() {
-        let mut template = learnt(&event("Hi", "abc", 7, ""));
-        for said in
-            ["", "a\u{1}b", r#"a"},"finish_reason":"stop","x":{"y":"z"#, r"\x", r"\u12", r"\ud83d", r"\ud83d\u0041"]
-        {
-            assert_eq!(text(&mut template, &event(said, "pad", 1, "")), None, "{said}");
-        }
-        assert_eq!(text(&mut template, &event("a", r"p\u0041", 1, "")), None, "padding has an escape");
-        assert_eq!(text(&mut template, &event("a", "p", 1, "").replace("12", "1 2")), None, "a number was cut");
-        assert_eq!(text(&mut template, &event("a", "p", 1, "").replace("x y", "x  y")), None, "a string differs");
-        assert_eq!(text(&mut template, &event("a", "p", 1, "").replace(":1,\"e", ":01,\"e")), None, "no such number");
-        assert_eq!(text(&mut template, &format!("{}}}", event("a", "p", 1, ""))), None, "more follows");
-        assert_eq!(text(&mut template, "{}"), None);
-        template.forget();
-        assert_eq!(text(&mut template, &event("a", "abc", 7, "")), None, "all was forgotten");
-    }
-
-    #[test]
-    fn strings_and_counts_before_the_text_may_differ() {
-        let event = |at: &str, count: &str, text: &str| {
-            format!(r#"{{"m":"m","at":"{at}","xCount":{count},"d":{{"text":"{text}"}},"done":false}}"#)
-        };
-        let mut template = learnt(&event("12:00", "7", "Hi"));
-        assert_eq!(text(&mut template, &event("12:00:01", "8", "there")).as_deref(), Some("there"));
-        assert_eq!(text(&mut template, &event("", "123456", "größer")).as_deref(), Some("größer"));
-        assert_eq!(text(&mut template, &event(r"12\u003a00", "8", "there")), None, "it has an escape");
-        assert_eq!(text(&mut template, &event(r#"1","m":"2"#, "8", "there")), None, "more stands between");
-        assert_eq!(text(&mut template, &event("1", "1.5", "there")), None, "no whole number");
-        assert_eq!(text(&mut template, &event("1", "08", "there")), None, "no number of JSON");
-        assert_eq!(text(&mut template, &event("1", "8", "there").replace("false", "true")), None, "the end differs");
-    }
-
-    proptest! {
-        #[test]
-        fn the_fast_path_agrees_with_a_parser(
-            said in ".{0,20}|[ -~]{0,20}|(\\\\u[0-9a-fD]{4}|\\\\[nrtbf\"/\\\\x]|[a-z😀]){0,6}",
-            pad in "[a-z\"\\\\]{0,4}",
-            count in any::<u32>(),
-            blank in "[ \t\r\n]{0,3}",
-            cut in any::<prop::sample::Index>(),
-        ) {
-            // Half of the texts are escaped as a server would, the others are what they are.
-            let quoted = serde_json::to_string(&said).expect("a string serialises");
-            for said in [quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default(), said.as_str()] {
-                let mut template = learnt(&event("Hi", "abc", 7, " "));
-                let event = event(said, &pad, count, &blank);
-                let parsed = serde_json::from_str::<serde_json::Value>(&event);
-                match text(&mut template, &event) {
-                    Some(found) => {
-                        let parsed = parsed.expect("what the fast path takes is JSON");
-                        prop_assert_eq!(Some(&*found), parsed["d"]["text"].as_str());
-                    }
-                    None => prop_assert!(parsed.is_err() || said.is_empty() || pad.contains('\\') || pad.contains('"'),
-                        "a good event must take the fast path: {}", event),
-                }
-                // A damaged event is either refused or still JSON.
-                let damaged = event.get(..cut.index(event.len())).unwrap_or_default();
-                if text(&mut template, damaged).is_some() {
-                    let parsed = serde_json::from_str::<serde_json::Value>(damaged);
-                    prop_assert!(parsed.is_ok(), "the fast path took {}", damaged);
-                }
-            }
-        }
-    }
-}
+mod tests;

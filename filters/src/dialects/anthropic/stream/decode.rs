@@ -88,14 +88,15 @@ impl StreamDecoder for Decoder {
 impl Decoder {
     fn event(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), FilterError> {
         let data = &event.data;
-        if let Some((part, text)) = self.template.text(data) {
-            events.push(Event::Delta { part, delta: Delta::Text(text) });
+        if let Some((part, delta)) = self.template.delta(data) {
+            events.push(Event::Delta { part, delta });
             return Ok(());
         }
         // Gateways append the terminator of another dialect.
         if data.is_empty() || **data == *"[DONE]" {
             return Ok(());
         }
+        let before = events.len();
         let malformed = |error: serde_json::Error| FilterError::malformed("anthropic stream event", &error);
         let Some(wire) = parse(data).map_err(malformed)? else { return Ok(()) };
         let kind = wire.kind.as_ref().map_or(&*event.name, |kind| &*kind.0);
@@ -106,12 +107,18 @@ impl Decoder {
             "message_start" => self.message_start(data, &wire, events),
             "message_delta" => self.message_delta(data, wire, events),
             "message_stop" => self.message_stop(events),
-            "ping" => events.push(Event::Ping),
+            "ping" => {
+                // It changes nothing, so that what was learnt stays.
+                events.push(Event::Ping);
+                return Ok(());
+            }
             "error" => self.fail(error::decode_in_band(data.as_bytes()), events),
             _ if wire.error.is_some() => self.fail(error::decode_in_band(data.as_bytes()), events),
             // The vendor adds events; its guide says to ignore what one does not know.
             _ => {}
         }
+        // The vendor pads with blanks only.
+        self.template.learn(data, events.get(before..).unwrap_or_default(), &Varying::default());
         Ok(())
     }
 
@@ -138,7 +145,6 @@ impl Decoder {
     }
 
     fn block_start(&mut self, data: &Str, wire: &WireEvent<'_>, events: &mut Vec<Event>) {
-        self.template.forget();
         let Some(raw) = wire.content_block else { return };
         self.begin_unannounced(events);
         let key = PartKey(self.next_key);
@@ -180,8 +186,12 @@ impl Decoder {
         let Some(open) = self.open.iter_mut().rev().find(|open| open.index == wire.index) else { return };
         let part = open.key;
         match (&mut open.kind, delta.kind.as_ref().map(|kind| &*kind.0)) {
-            (OpenKind::Text, Some("text_delta")) => self.text(data, part, delta.text, events),
-            (OpenKind::Thinking { .. }, Some("thinking_delta")) => self.text(data, part, delta.thinking, events),
+            (OpenKind::Text, Some("text_delta")) => {
+                push_text(part, delta.text.map(|text| text.keep(data)).unwrap_or_default(), events);
+            }
+            (OpenKind::Thinking { .. }, Some("thinking_delta")) => {
+                push_text(part, delta.thinking.map(|text| text.keep(data)).unwrap_or_default(), events);
+            }
             (OpenKind::Thinking { signature }, Some("signature_delta")) => {
                 *signature = delta.signature.map(|text| text.keep(data));
             }
@@ -206,17 +216,7 @@ impl Decoder {
         }
     }
 
-    /// Text of a text or thinking part, from which the fast path learns.
-    fn text(&mut self, data: &Str, part: PartKey, text: Option<Text<'_>>, events: &mut Vec<Event>) {
-        let Some(text) = text else { return };
-        self.template.keep_only(part);
-        // The vendor pads with blanks only.
-        self.template.learn(data, &text.0, part, &Varying::default());
-        push_text(part, text.keep(data), events);
-    }
-
     fn block_stop(&mut self, index: u32, events: &mut Vec<Event>) {
-        self.template.forget();
         if let Some(at) = self.open.iter().rposition(|open| open.index == index) {
             let open = self.open.remove(at);
             close(open, events);
@@ -238,7 +238,6 @@ impl Decoder {
 
     /// Running → Done.
     fn message_stop(&mut self, events: &mut Vec<Event>) {
-        self.template.forget();
         if self.phase == Phase::Waiting {
             let error = ErrorInfo::new(ErrorClass::Upstream, "the upstream ended the stream without an answer");
             return self.fail(error.with_code("empty_stream"), events);

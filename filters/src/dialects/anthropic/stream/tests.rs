@@ -4,9 +4,12 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::super::tests::{corpus, decode_stream, encode_stream, fold, read, reply, sealer};
-use crate::model::{
-    CallKind, Delta, ErrorClass, Event, Family, Finish, FinishReason, Opaque, OpaqueKind, PartContent, PartKey,
-    PartKind, PartStart, Start, Str, ToolCall, Usage,
+use crate::{
+    model::{
+        CallKind, Delta, ErrorClass, Event, Family, Finish, FinishReason, Opaque, OpaqueKind, PartContent, PartKey,
+        PartKind, PartStart, Start, Str, ToolCall, Usage,
+    },
+    stream::hidden,
 };
 
 fn start(part: u32, kind: PartKind) -> Event {
@@ -293,7 +296,41 @@ fn pitfall_05_an_error_leaves_the_open_block_open() {
     assert_eq!(kinds(&all).last().map(String::as_str), Some("error"));
 }
 
+/// Pieces of streams, good ones and odd ones, that a stream is put together from.
+const DATA: &[&str] = &[
+    r#"{"type":"message_start","message":{"id":"i","model":"m","usage":{"input_tokens":3,"output_tokens":1}}}"#,
+    r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+    r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"a","name":"f","input":{}}}"#,
+    r#"{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"b","name":"g","input":{"x":1}}}"#,
+    r#"{"type":"content_block_start","index":2,"content_block":{"type":"server_tool_use","id":"s","name":"web_search","input":{}}}"#,
+    r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}"#,
+    r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"plain"}}"#,
+    r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a\nb"}}"#,
+    r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}"#,
+    r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":""}}"#,
+    r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a\":"}}"#,
+    r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"1"}    }"#,
+    r#"{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{"}}"#,
+    r#"{"type":"content_block_stop","index":0}"#,
+    r#"{"type":"content_block_stop","index":1}"#,
+    r#"{"type":"content_block_stop","index":2}"#,
+    r#"{"type":"ping"}"#,
+    r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":9}}"#,
+    r#"{"type":"message_stop"}"#,
+];
+
 proptest! {
+    #[test]
+    fn the_fast_path_says_what_the_parser_says(picks in prop::collection::vec(prop::sample::select(DATA), 0..32)) {
+        let decoded = |data: &[&str]| {
+            let stream: String = data.iter().flat_map(|data| ["data: ", data, "\n\n"]).collect();
+            decode_stream(&[stream.as_bytes()])
+        };
+        let slow = hidden(&picks);
+        let slow: Vec<&str> = slow.iter().map(String::as_str).collect();
+        prop_assert_eq!(decoded(&picks), decoded(&slow));
+    }
+
     #[test]
     fn pitfall_01_any_cut_gives_the_same_events(
         texts in prop::collection::vec("[ -~é😀\n]{0,8}", 1..8),

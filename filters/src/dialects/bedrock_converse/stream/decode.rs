@@ -110,14 +110,15 @@ impl Decoder {
         };
         let data = Str::try_from(frame.into_payload()).map_err(|_| FilterError::NotUtf8)?;
         if kind == Kind::BlockDelta
-            && let Some((part, text)) = self.template.text(&data)
+            && let Some((part, delta)) = self.template.delta(&data)
         {
-            events.push(Event::Delta { part, delta: Delta::Text(text) });
+            events.push(Event::Delta { part, delta });
             return Ok(());
         }
         if kind == Kind::Unknown {
             return Ok(());
         }
+        let before = events.len();
         let malformed = |error: serde_json::Error| FilterError::malformed("bedrock stream event", &error);
         let wire: WireEvent<'_> = serde_json::from_str(&data).map_err(malformed)?;
         match kind {
@@ -129,6 +130,7 @@ impl Decoder {
             Kind::Metadata => self.metadata(&wire, events),
             Kind::Unknown => {}
         }
+        self.template.learn(&data, events.get(before..).unwrap_or_default(), &VARYING);
         Ok(())
     }
 
@@ -195,7 +197,7 @@ impl Decoder {
         let Some(delta) = delta else { return };
         if let Some(text) = delta.text {
             let part = self.text_part(index, events);
-            self.text(data, part, &text, events);
+            push_text(data, part, &text, events);
         } else if let Some(piece) = delta.tool_use {
             self.input(data, index, piece.input, events);
         } else if let Some(piece) = delta.reasoning_content {
@@ -225,15 +227,6 @@ impl Decoder {
         part
     }
 
-    /// Text of a text or thinking part, from which the fast path learns.
-    fn text(&mut self, data: &Str, part: PartKey, text: &Text<'_>, events: &mut Vec<Event>) {
-        self.template.keep_only(part);
-        self.template.learn(data, &text.0, part, &VARYING);
-        if !text.is_empty() {
-            events.push(Event::Delta { part, delta: Delta::Text(text.keep(data)) });
-        }
-    }
-
     fn input(&mut self, data: &Str, index: u32, piece: Option<Text<'_>>, events: &mut Vec<Event>) {
         let Some(open) = self.open.iter_mut().find(|open| open.index == index) else { return };
         let Some(piece) = piece.filter(|piece| !piece.is_empty()) else { return };
@@ -260,7 +253,7 @@ impl Decoder {
         }
         let part = self.thinking_part(index, events);
         if let Some(text) = piece.text {
-            self.text(data, part, &text, events);
+            push_text(data, part, &text, events);
         }
         let open = self.open.iter_mut().find(|open| open.key == part);
         if let (Some(Open { kind: OpenKind::Thinking { signature }, .. }), Some(said)) = (open, piece.signature) {
@@ -288,7 +281,6 @@ impl Decoder {
     }
 
     fn block_stop(&mut self, index: u32, events: &mut Vec<Event>) {
-        self.template.forget();
         if let Some(at) = self.open.iter().position(|open| open.index == index) {
             close(self.open.remove(at), events);
         }
@@ -299,7 +291,6 @@ impl Decoder {
         if self.phase == Phase::Stopped {
             return;
         }
-        self.template.forget();
         self.begin(events);
         for open in std::mem::take(&mut self.open) {
             close(open, events);
@@ -331,5 +322,12 @@ impl Decoder {
         events.push(Event::Error(Box::new(error)));
         events.push(Event::End);
         self.phase = Phase::Done;
+    }
+}
+
+/// Says text of a text or thinking part.
+fn push_text(data: &Str, part: PartKey, text: &Text<'_>, events: &mut Vec<Event>) {
+    if !text.is_empty() {
+        events.push(Event::Delta { part, delta: Delta::Text(text.keep(data)) });
     }
 }

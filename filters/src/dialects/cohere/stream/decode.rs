@@ -110,8 +110,8 @@ impl StreamDecoder for Decoder {
 
 impl Decoder {
     fn event(&mut self, data: &Str, events: &mut Vec<Event>) -> Result<(), FilterError> {
-        if let Some((part, text)) = self.template.text(data) {
-            events.push(Event::Delta { part, delta: Delta::Text(text) });
+        if let Some((part, delta)) = self.template.delta(data) {
+            events.push(Event::Delta { part, delta });
             return Ok(());
         }
         if data.is_empty() || &**data == DONE {
@@ -138,15 +138,18 @@ impl Decoder {
             "content-delta" => self.content(index, &delta, event.logprobs, data, events),
             "tool-call-start" => self.call_start(index, &delta, data, events),
             "tool-call-delta" => self.call(index, &delta, data, events),
-            "citation-start" => self.citation(&delta, data, events),
+            // Sources come amid the words, and change nothing for them: what was learnt stays.
+            "citation-start" => {
+                self.citation(&delta, data, events);
+                return Ok(());
+            }
+            "citation-end" => return Ok(()),
             "message-end" => self.end(&delta, data, events),
             // Ends say nothing that the next beginning does not; the vendor's own client passes over what it does not
             // know.
             _ => {}
         }
-        if let Some([Event::Delta { part, delta: Delta::Text(text) }]) = events.get(before..) {
-            self.template.learn(data, text, *part, &Varying::default());
-        }
+        self.template.learn(data, events.get(before..).unwrap_or_default(), &Varying::default());
         Ok(())
     }
 
@@ -264,7 +267,6 @@ impl Decoder {
     }
 
     fn close(&mut self, events: &mut Vec<Event>) {
-        self.template.forget();
         let Some(open) = self.open.take() else { return };
         if let Kind::Call { held: Some(held) } = open.kind {
             let args = arguments(Str::from(held));

@@ -9,6 +9,7 @@ use crate::{
         CallKind, Field, Losses, Media, MediaClass, MediaSource, OutputFormat, OutputSpec, Part, PartContent, RawJson,
         Role, Sampling, Tool, ToolCall, ToolResult, Turn,
     },
+    stream::hidden,
 };
 
 /// Pieces of streams, good ones and odd ones, that a stream is put together from.
@@ -28,6 +29,9 @@ const DATA: &[&str] = &[
     r#"{"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"a","type":"function","function":{"name":"f","arguments":""}}}}}"#,
     r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\":"}}}}}"#,
     r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"null"}}}}}"#,
+    r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"1"}}}}}"#,
+    r#"{"type":"tool-call-start","index":1,"delta":{"message":{"tool_calls":{"id":"b","type":"function","function":{"name":"g","arguments":""}}}}}"#,
+    r#"{"type":"tool-call-delta","index":1,"delta":{"message":{"tool_calls":{"function":{"arguments":"{"}}}}}"#,
     r#"{"type":"tool-call-end","index":0}"#,
     r#"{"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"tokens":{"input_tokens":3,"output_tokens":4}}}}"#,
     r#"{"type":"message-end","delta":{"finish_reason":"ERROR","error":"no"}}"#,
@@ -206,10 +210,13 @@ fn joined(parts: Vec<Part>) -> Vec<Part> {
 
 proptest! {
     #[test]
-    fn any_stream_keeps_the_contract(picks in prop::collection::vec(prop::sample::select(DATA), 0..16), size in 1usize..40) {
+    fn any_stream_keeps_the_contract(picks in prop::collection::vec(prop::sample::select(DATA), 0..24), size in 1usize..40) {
         let stream = framed(&picks);
         let whole = events(&[stream.as_bytes()]);
         check(&whole);
+        let slow = hidden(&picks);
+        let slow: Vec<&str> = slow.iter().map(String::as_str).collect();
+        prop_assert_eq!(&events(&[framed(&slow).as_bytes()]), &whole, "the fast path differs");
         let pieces: Vec<&[u8]> = stream.as_bytes().chunks(size).collect();
         prop_assert_eq!(&events(&pieces), &whole);
         // What is written of it is a legal stream too, and says the same.

@@ -14,8 +14,7 @@ use crate::dialects::gemini::{
 use crate::{
     dialects::StreamDecoder,
     model::{
-        Delta, ErrorClass, ErrorInfo, Event, FilterError, Finish, FinishReason, MAX_CANDIDATES, PartKey, Start, Str,
-        Usage,
+        Delta, ErrorClass, ErrorInfo, Event, FilterError, Finish, FinishReason, MAX_CANDIDATES, Start, Str, Usage,
     },
     stream::{Template, Varying},
 };
@@ -85,9 +84,9 @@ impl StreamDecoder for Decoder {
 
 impl Decoder {
     fn message(&mut self, message: &Str, events: &mut Vec<Event>) -> Result<(), FilterError> {
-        if let Some((part, text)) = self.template.text(message) {
+        if let Some((part, delta)) = self.template.delta(message) {
             self.counted = Some(message.clone());
-            events.push(Event::Delta { part, delta: Delta::Text(text) });
+            events.push(Event::Delta { part, delta });
             return Ok(());
         }
         if message.is_empty() || **message == *"[DONE]" {
@@ -121,11 +120,13 @@ impl Decoder {
         if let Some(block) = wire.prompt_feedback.as_ref().and_then(|feedback| feedback.block_reason.as_ref()) {
             self.block = Some(finish::blocked(block));
         }
+        let before = events.len();
         let candidates = wire.candidates.as_deref().unwrap_or_default();
         for (at, candidate) in candidates.iter().enumerate() {
             self.candidate(whole, at, candidate, events)?;
         }
-        self.learn(whole, candidates);
+        // Counts are read of an event that the template fits, too: at the end.
+        self.template.learn(whole, events.get(before..).unwrap_or_default(), &VARYING);
         Ok(())
     }
 
@@ -162,33 +163,6 @@ impl Decoder {
             lane.track.finish = Some(finish);
         }
         Ok(())
-    }
-
-    /// Makes a template of an event that is nothing but a text delta.
-    fn learn(&mut self, whole: &Str, candidates: &[wire::Candidate<'_>]) {
-        let said = self.only_text(candidates);
-        let Some((part, Some(wire::Text(text)))) = said.as_ref().map(|(key, part)| (*key, &part.text)) else {
-            self.template.forget();
-            return;
-        };
-        self.template.keep_only(part);
-        self.template.learn(whole, text, part, &VARYING);
-    }
-
-    /// The one part of an event that is nothing but more of an open part.
-    fn only_text<'w>(&self, candidates: &[wire::Candidate<'w>]) -> Option<(PartKey, wire::Part<'w>)> {
-        let ([candidate], [track]) = (candidates, self.candidates.as_slice()) else { return None };
-        let wire::Candidate { content: Some(content), finish_reason: None, .. } = candidate else { return None };
-        let open = track.open.filter(|open| !open.signed)?;
-        let nothing_else = candidate.grounding_metadata.is_none()
-            && candidate.citation_metadata.is_none()
-            && candidate.logprobs_result.is_none()
-            && self.block.is_none();
-        let parts = list(content.parts).ok()?;
-        let [raw] = parts.as_slice() else { return None };
-        let part: wire::Part<'_> = serde_json::from_str(raw.get()).ok()?;
-        let only_text = part.function_call.is_none() && part.inline_data.is_none() && part.file_data.is_none();
-        (nothing_else && only_text).then_some((open.key, part))
     }
 
     fn fail(&mut self, error: ErrorInfo, events: &mut Vec<Event>) {

@@ -92,8 +92,8 @@ impl StreamDecoder for Decoder {
 
 impl Decoder {
     fn line(&mut self, text: &Str, events: &mut Vec<Event>) -> Result<(), FilterError> {
-        if let Some((part, text)) = self.template.text(text) {
-            events.push(Event::Delta { part, delta: Delta::Text(text) });
+        if let Some((part, delta)) = self.template.delta(text) {
+            events.push(Event::Delta { part, delta });
             return Ok(());
         }
         let before = events.len();
@@ -114,9 +114,8 @@ impl Decoder {
         }
         if line.done == Some(true) {
             self.end(&line, text, events);
-        } else if let Some([Event::Delta { part, delta: Delta::Text(said) }]) = events.get(before..) {
-            self.template.learn(text, said, *part, &VARYING);
         }
+        self.template.learn(text, events.get(before..).unwrap_or_default(), &VARYING);
         Ok(())
     }
 
@@ -174,7 +173,6 @@ impl Decoder {
     }
 
     fn close(&mut self, events: &mut Vec<Event>) {
-        self.template.forget();
         if let Some((_, part)) = self.open.take() {
             events.push(Event::PartEnd(part));
         }

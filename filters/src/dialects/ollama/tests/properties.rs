@@ -3,9 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{
-    CallKind, Field, Media, MediaClass, MediaSource, OutputFormat, Part, PartContent, RawJson, Role, Sampling, Tool,
-    ToolCall, ToolResult, Turn,
+use crate::{
+    model::{
+        CallKind, Field, Media, MediaClass, MediaSource, OutputFormat, Part, PartContent, RawJson, Role, Sampling,
+        Tool, ToolCall, ToolResult, Turn,
+    },
+    stream::hidden,
 };
 
 /// Pieces of streams, good ones and odd ones, that a stream is put together from.
@@ -163,6 +166,7 @@ proptest! {
         let stream = picks.join("\n");
         let whole = events(&[stream.as_bytes()]);
         check(&whole);
+        prop_assert_eq!(&events(&[hidden(&picks).join("\n").as_bytes()]), &whole, "the fast path differs");
         let pieces: Vec<&[u8]> = stream.as_bytes().chunks(size).collect();
         prop_assert_eq!(&events(&pieces), &whole);
         // What is written of it is a legal stream too, and says the same.

@@ -52,7 +52,7 @@ impl Calls {
         let found = found.filter(|at| {
             let Some(call) = self.all.get(*at) else { return false };
             let another_id = id.as_ref().is_some_and(|id| !call.id.is_empty() && call.id != *id);
-            !(another_id && name.is_some() && call.arguments.is_complete())
+            !(another_id && name.is_some() && call.is_complete())
         });
         let at = found.unwrap_or_else(|| {
             self.all.push(Pending {
@@ -83,9 +83,14 @@ impl Calls {
         self.all.get_mut(at)
     }
 
+    /// The call that is a part.
+    pub(super) fn of_part(&mut self, part: PartKey) -> Option<&mut Pending> {
+        self.all.iter_mut().rev().find(|call| call.part == Some(part))
+    }
+
     /// The calls whose arguments are complete, though they have not ended.
     pub(super) fn complete(&mut self) -> impl Iterator<Item = &mut Pending> {
-        self.all.iter_mut().filter(|call| !call.ended && call.part.is_some() && call.arguments.is_complete())
+        self.all.iter_mut().filter(|call| !call.ended && call.part.is_some() && call.is_complete())
     }
 
     /// All calls that have begun and not ended.
@@ -100,6 +105,11 @@ impl Pending {
         if self.kind == CallKind::Function {
             self.arguments.push(arguments);
         }
+    }
+
+    /// Whether its arguments are a whole object. Free text has no end of its own.
+    pub(super) fn is_complete(&self) -> bool {
+        self.arguments.is_complete()
     }
 }
 

@@ -98,6 +98,16 @@ impl Parser {
         Ok(())
     }
 
+    /// Takes a delta as the last event of the stream said one, in an event that differs in nothing else. Not so if the
+    /// part is a call whose arguments are complete: whether another call begins, only the whole event says.
+    pub(super) fn goes_on(&mut self, part: PartKey, delta: &Delta) -> bool {
+        let Delta::Args(arguments) = delta else { return true };
+        let call = self.candidates.iter_mut().find_map(|candidate| candidate.calls.of_part(part));
+        let Some(call) = call.filter(|call| !call.is_complete()) else { return false };
+        call.take(arguments);
+        true
+    }
+
     fn choice(
         &mut self,
         position: u64,

@@ -46,6 +46,16 @@ fn pitfall_27_an_id_that_changes_or_comes_again_is_still_one_call() {
 }
 
 #[test]
+fn a_complete_call_is_not_continued_by_a_piece_that_looks_alike() {
+    let first = delta(r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}"#);
+    let piece = |args: &str| {
+        delta(&format!(r#"{{"tool_calls":[{{"index":0,"id":"z","function":{{"name":"f","arguments":"{args}"}}}}]}}"#))
+    };
+    let (more, last, next) = (piece(r#"\"x\":"#), piece("1}"), piece("{}"));
+    assert_eq!(parts(&[&first, &more, &last, &next, STOP]), [call("a", "f", r#"{"x":1}"#), call("z", "f", "{}")]);
+}
+
+#[test]
 fn pitfall_28_calls_without_numbers_are_told_apart_by_id() {
     let first = delta(r#"{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{"}}]}"#);
     let rest = delta(r#"{"tool_calls":[{"function":{"arguments":"}"}}]}"#);

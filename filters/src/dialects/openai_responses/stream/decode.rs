@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Padding against traffic analysis, and the number of the event.
-pub(super) const VARYING: Varying = Varying { strings: &[r#""obfuscation":""#], numbers: &[r#""sequence_number":"#] };
+const VARYING: Varying = Varying { strings: &[r#""obfuscation":""#], numbers: &[r#""sequence_number":"#] };
 
 /// The most items that may be open at a time. It bounds what a broken stream can cost.
 pub(super) const MAX_OPEN: usize = 1024;
@@ -51,7 +51,7 @@ pub(in super::super) struct Decoder {
     /// How many bytes each part has said, by its key.
     said: Vec<usize>,
     pub(super) seen: Seen,
-    pub(super) template: Template,
+    template: Template,
 }
 
 impl StreamDecoder for Decoder {
@@ -89,14 +89,17 @@ impl StreamDecoder for Decoder {
 
 impl Decoder {
     fn event(&mut self, event: SseEvent, events: &mut Vec<Event>) -> Result<(), FilterError> {
-        if let Some((part, text)) = self.template.text(&event.data) {
-            self.count(part, text.len());
-            events.push(Event::Delta { part, delta: Delta::Text(text) });
+        if let Some((part, delta)) = self.template.delta(&event.data) {
+            if let Delta::Text(said) | Delta::Args(said) = &delta {
+                self.count(part, said.len());
+            }
+            events.push(Event::Delta { part, delta });
             return Ok(());
         }
         if event.data.is_empty() || *event.data == *DONE {
             return Ok(());
         }
+        let before = events.len();
         let source = Source::new(event.data);
         let wire: WireEvent<'_> = serde_json::from_str(source.as_str())
             .map_err(|cause| FilterError::malformed("responses stream event", &cause))?;
@@ -111,8 +114,13 @@ impl Decoder {
             "reasoning_text.delta" | "reasoning.delta" => self.thought(&wire, Form::Full, &source, events)?,
             "function_call_arguments.delta" | "custom_tool_call_input.delta" => self.args(&wire, &source, events),
             "output_text.annotation.added" => self.annotation(&wire, &source, events)?,
-            _ => self.rare(kind, &wire, &source, events)?,
+            _ => {
+                // Ends that make up for what never came say it once: nothing is learnt of them.
+                self.template.forget();
+                return self.rare(kind, &wire, &source, events);
+            }
         }
+        self.template.learn(source.as_str(), events.get(before..).unwrap_or_default(), &VARYING);
         Ok(())
     }
 
@@ -232,7 +240,6 @@ impl Decoder {
         source: &Source,
         events: &mut Vec<Event>,
     ) -> Result<(), FilterError> {
-        self.template.forget();
         self.begin_unannounced(events);
         let item: Item<'_> = lenient(wire.item).unwrap_or_default();
         let kind = item.kind.as_ref().map_or("", Text::as_str);
@@ -252,7 +259,6 @@ impl Decoder {
     }
 
     fn item_done(&mut self, wire: &WireEvent<'_>, source: &Source, events: &mut Vec<Event>) -> Result<(), FilterError> {
-        self.template.forget();
         self.begin_unannounced(events);
         let Some(raw) = wire.item else { return Ok(()) };
         let item: Item<'_> = lenient(Some(raw)).unwrap_or_default();
@@ -299,7 +305,6 @@ impl Decoder {
 
     /// Running → Done. An answer of which nothing was streamed has its items here.
     fn end(&mut self, wire: &WireEvent<'_>, source: &Source, events: &mut Vec<Event>) -> Result<(), FilterError> {
-        self.template.forget();
         self.begin(wire, source, events);
         let answer = wire.answer();
         if let Some(info) = error::of_answer(&answer) {

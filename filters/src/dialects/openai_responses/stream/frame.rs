@@ -49,14 +49,9 @@ impl Frames {
         begin(kind, out);
         push_u64(out, self.sequence);
         self.sequence += 1;
-        let mut rest = BytesMut::new();
-        let mut object = Writer::object(&mut rest);
+        let mut object = Writer::more(out);
         members(&mut object);
         object.end();
-        if rest.len() > 2 {
-            out.extend_from_slice(b",");
-        }
-        out.extend_from_slice(rest.get(1..).unwrap_or_default());
         out.extend_from_slice(b"\n\n");
     }
 
@@ -71,10 +66,12 @@ impl Frames {
     /// Writes `response.output_item.done`, and keeps the item for the end of the stream.
     pub(super) fn done(&mut self, index: usize, out: &mut BytesMut, item: impl FnOnce(&mut BytesMut)) {
         let mut whole = BytesMut::new();
-        item(&mut whole);
         self.event("response.output_item.done", out, |event| {
             event.u64("output_index", index as u64);
-            event.member("item").extend_from_slice(&whole);
+            let out = event.member("item");
+            let begins = out.len();
+            item(out);
+            whole.extend_from_slice(out.get(begins..).unwrap_or_default());
         });
         if let Some(slot) = self.items.get_mut(index) {
             *slot = Some(whole);
@@ -87,13 +84,9 @@ impl Frames {
         head.clear();
         middle.clear();
         begin(kind, &mut head);
-        let mut object = Writer::object(&mut middle);
+        let mut object = Writer::more(&mut middle);
         place.push(&mut object);
         object.member("delta").extend_from_slice(b"\"");
-        // The object's brace gives way to the comma behind the number.
-        if let Some(first) = middle.first_mut() {
-            *first = b',';
-        }
         self.hot = Hot { head, middle, tail };
     }
 

@@ -5,7 +5,7 @@ use super::{
         citation, item, logprobs,
         wire::{ContentPart, Item, Source},
     },
-    decode::{Decoder, MAX_OPEN, VARYING, rest_of},
+    decode::{Decoder, MAX_OPEN, rest_of},
     event::{WireEvent, text},
     open::{OpenKind, OpenPart},
 };
@@ -61,7 +61,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Text of a message, from which the fast path learns.
+    /// Text of a message.
     pub(super) fn text(
         &mut self,
         wire: &WireEvent<'_>,
@@ -72,10 +72,6 @@ impl Decoder {
         let Some(key) = self.message_part(wire, is_refusal, events)? else { return Ok(()) };
         let tokens = logprobs::decode(wire.logprobs, source);
         let said = text(wire.delta, source);
-        self.template.keep_only(key);
-        if tokens.is_none() {
-            self.template.learn(source.as_str(), &said, key, &VARYING);
-        }
         self.push_text(key, said, events);
         events.extend(tokens.map(|tokens| Event::Delta { part: key, delta: Delta::Logprobs(Box::new(tokens)) }));
         Ok(())
@@ -128,7 +124,6 @@ impl Decoder {
         source: &Source,
         events: &mut Vec<Event>,
     ) -> Result<(), FilterError> {
-        self.template.forget();
         let part = wire.part();
         let is_refusal = match part.kind() {
             "refusal" => true,

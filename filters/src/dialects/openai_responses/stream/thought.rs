@@ -5,7 +5,7 @@ use super::{
         item,
         wire::{Item, Source},
     },
-    decode::{Decoder, VARYING, rest_of},
+    decode::{Decoder, rest_of},
     event::{WireEvent, text},
     open::{Form, OpenKind, OpenReasoning},
 };
@@ -46,7 +46,7 @@ impl Decoder {
         Ok(Some(key))
     }
 
-    /// Words of reasoning, from which the fast path learns.
+    /// Words of reasoning.
     pub(super) fn thought(
         &mut self,
         wire: &WireEvent<'_>,
@@ -59,8 +59,6 @@ impl Decoder {
             return Ok(());
         }
         let Some(key) = self.reasoning_part(wire, form, events)? else { return Ok(()) };
-        self.template.keep_only(key);
-        self.template.learn(source.as_str(), &said, key, &VARYING);
         self.push_text(key, said, events);
         Ok(())
     }
@@ -72,7 +70,6 @@ impl Decoder {
         whole: &Str,
         events: &mut Vec<Event>,
     ) -> Result<(), FilterError> {
-        self.template.forget();
         if whole.is_empty() {
             return Ok(());
         }

@@ -3,8 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{
-    CallKind, Family, Field, Opaque, OpaqueKind, Part, PartContent, Reasoning, Role, ToolCall, ToolResult, Turn,
+use crate::{
+    model::{
+        CallKind, Family, Field, Opaque, OpaqueKind, Part, PartContent, Reasoning, Role, ToolCall, ToolResult, Turn,
+    },
+    stream::hidden,
 };
 
 /// Pieces of streams, good ones and odd ones, that a stream is put together from.
@@ -29,6 +32,7 @@ const DATA: &[&str] = &[
     r#"{"type":"response.reasoning_summary_text.delta","output_index":1,"summary_index":1,"delta":"so"}"#,
     r#"{"type":"response.reasoning_text.delta","output_index":1,"content_index":0,"delta":"raw"}"#,
     r#"{"type":"response.function_call_arguments.delta","output_index":2,"delta":"{\"a\""}"#,
+    r#"{"type":"response.function_call_arguments.delta","output_index":2,"delta":":1","sequence_number":11}"#,
     r#"{"type":"response.function_call_arguments.done","output_index":2,"arguments":"{\"a\":1}"}"#,
     r#"{"type":"response.custom_tool_call_input.delta","output_index":3,"delta":"x"}"#,
     r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","content":[{"type":"output_text","text":"whole"}]}}"#,
@@ -77,6 +81,7 @@ proptest! {
         let stream = framed(&picks);
         let whole = events(&[stream.as_bytes()]);
         check(&whole);
+        prop_assert_eq!(&events(&[framed(&hidden(&picks)).as_bytes()]), &whole, "the fast path differs");
         let pieces: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
         prop_assert_eq!(&events(&pieces), &whole);
         let bytes = written(&whole, &reply());

@@ -295,6 +295,18 @@ fn pitfall_41_items_are_told_apart_by_position() {
     assert_eq!(parts(&events), [Part::text("Grüße!")]);
 }
 
+/// Texts and arguments whose pieces never came are in their ends, which may come again.
+#[test]
+fn what_is_made_up_for_is_said_once() {
+    let text = r#"{"type":"response.output_text.done","output_index":0,"content_index":0,"text":"whole"}"#;
+    let call = r#"{"type":"response.output_item.added","output_index":1,"item":{"type":"function_call","call_id":"c","name":"f","arguments":""}}"#;
+    let args = r#"{"type":"response.function_call_arguments.done","output_index":1,"arguments":"[1]"}"#;
+    let opens = r#"{"type":"response.content_part.added","output_index":0,"content_index":0,"part":{"type":"output_text","text":""}}"#;
+    let all = parts(&stream(&[opens, text, text, call, args, args]));
+    assert_eq!(all[0], Part::text("whole"));
+    assert!(matches!(&all[1].content, PartContent::ToolCall(call) if *call.args == *"[1]"), "{:?}", all[1]);
+}
+
 #[test]
 fn what_is_not_announced_is_read_all_the_same() {
     let events = stream(&[
