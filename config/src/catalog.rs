@@ -65,14 +65,19 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
 }
 
 /// Returns what every server of a dialect has in common: the way of its inventor, whose entry has the dialect's name.
-/// The inventor's other APIs are not among it: few servers have them, and one that has says so. One that names such an
-/// API and no chat has no chat.
+/// The inventor's other APIs are not among it, nor what counts for them: few servers have them, and one that has says so.
+/// One that names such an API and no chat has no chat.
 pub(crate) fn of_dialect(dialect: &str, own: Option<&RawPaths>) -> RawProvider {
     let Some(inventor) = entry(dialect) else { return RawProvider::default() };
     let prefers_another = inventor.dialect.as_deref() != Some(dialect);
     let paths = inventor.paths.clone().map(|paths| if prefers_another { own_paths(dialect, paths) } else { paths });
     let only_responses = own.is_some_and(|own| own.responses.is_some() && own.chat.is_none());
-    let paths = paths.map(|paths| RawPaths { responses: None, chat: paths.chat.filter(|_| !only_responses), ..paths });
+    let paths = paths.map(|paths| RawPaths {
+        count_tokens: paths.count_tokens.filter(|_| paths.responses.is_none()),
+        responses: None,
+        chat: paths.chat.filter(|_| !only_responses),
+        ..paths
+    });
     RawProvider {
         auth: inventor.auth.clone(),
         headers: inventor.headers.clone(),

@@ -109,6 +109,8 @@ const ENDPOINTS: &[(&str, &str, &str, &str, Family)] = &[
     ("/v1beta/models/", ":streamGenerateContent", "gemini", "llm/v1/chat", Family::Gemini),
     ("/v1/messages/count_tokens", "", "anthropic", "llm/v1/count_tokens", Family::Anthropic),
     ("/v1beta/models/", ":countTokens", "gemini", "llm/v1/count_tokens", Family::Gemini),
+    ("/v1/responses/input_tokens", "", "openai", "llm/v1/count_tokens", Family::OpenAi),
+    ("/model/", "/count-tokens", "bedrock", "llm/v1/count_tokens", Family::Bedrock),
     ("/model/", "/converse", "bedrock", "llm/v1/chat", Family::Bedrock),
     ("/model/", "/converse-stream", "bedrock", "llm/v1/chat", Family::Bedrock),
     ("/v2/chat", "", "cohere", "llm/v1/chat", Family::Cohere),

@@ -108,7 +108,7 @@ pub(crate) struct RawPaths {
     pub(crate) completions: Option<String>,
     /// Generation from one prompt, in the `ollama` dialect.
     pub(crate) generate: Option<String>,
-    /// Counting of tokens, in the provider's `dialect`.
+    /// Counting of tokens, in the provider's `dialect`; in `openai`, for Responses.
     pub(crate) count_tokens: Option<String>,
     /// The list of models.
     pub(crate) models: Option<String>,

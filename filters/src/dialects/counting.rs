@@ -25,9 +25,25 @@ pub trait CountForm: std::fmt::Debug + Send + Sync {
     /// The dialect whose requests are counted.
     fn of(&self) -> &'static dyn Upstream;
 
+    /// Reads what routing needs of a client's body, see [`Dialect::inspect`].
+    ///
+    /// # Errors
+    /// What the client is to be told.
+    fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
+        self.of().inspect(call, body)
+    }
+
     /// A client's body as the conversation request that it stands for.
     fn widen(&self, body: &Bytes) -> Bytes {
         body.clone()
+    }
+
+    /// Decodes a client's body, see [`Dialect::decode_request`].
+    ///
+    /// # Errors
+    /// What the client is to be told.
+    fn decode(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo> {
+        self.of().decode_request(call, &self.widen(body))
     }
 
     /// A conversation request for an upstream, as its count endpoint takes it.
@@ -80,17 +96,25 @@ impl<F: CountForm + 'static> Dialect for Counting<F> {
         Operation::Count
     }
 
+    fn origin(&self) -> &'static str {
+        self.of().origin()
+    }
+
+    fn claims_hosted(&self, body: &Bytes) -> bool {
+        self.of().claims_hosted(body)
+    }
+
     fn upstream(&self) -> Option<&'static dyn Upstream> {
         COUNTERS.iter().copied().find(|counter| counter.name() == self.name())
     }
 
     fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
-        let inspection = self.of().inspect(&plain(call), body)?;
+        let inspection = self.0.inspect(&plain(call), body)?;
         Ok(Inspection { stream: None, stream_options_at: None, ..inspection })
     }
 
     fn decode_request(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo> {
-        let mut request = self.of().decode_request(&plain(call), &self.0.widen(body))?;
+        let mut request = self.0.decode(&plain(call), body)?;
         request.stream = None;
         Ok(request)
     }
@@ -182,6 +206,17 @@ impl<F: CountForm + 'static> Upstream for Counting<F> {
 
     fn quirks(&self) -> &'static [Quirk] {
         self.of().quirks()
+    }
+}
+
+/// Decodes a body that is counted as it would go to a host of many vendors' models, by the dialect that it says it is of.
+///
+/// # Errors
+/// What the client is to be told; among it, that no dialect here is the body's.
+pub(super) fn decode_hosted(call: &CallHead<'_>, body: &Bytes) -> Result<Request, ErrorInfo> {
+    match COUNTERS.iter().find(|counter| counter.claims_hosted(body)) {
+        Some(counter) => counter.decode_request(call, body),
+        None => Err(ErrorInfo::invalid("body", "the body is of no vendor's that is known here")),
     }
 }
 

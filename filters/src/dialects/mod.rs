@@ -34,7 +34,12 @@ pub const DIALECTS: &[&dyn Dialect] = &[
 ];
 
 /// Every dialect that counts tokens. A new one is a file in its dialect's folder and a line here.
-pub const COUNTERS: &[&dyn Upstream] = &[&Counting(anthropic::CountTokens), &Counting(gemini::CountTokens)];
+pub const COUNTERS: &[&dyn Upstream] = &[
+    &Counting(anthropic::CountTokens),
+    &Counting(gemini::CountTokens),
+    &Counting(bedrock_converse::CountTokens),
+    &Counting(openai_responses::CountTokens),
+];
 
 /// The route type of counting.
 pub const COUNT: &str = "llm/v1/count_tokens";
@@ -63,6 +68,11 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
         Operation::Converse
     }
 
+    /// The dialect that requests of this one name as their [`Request::origin`].
+    fn origin(&self) -> &'static str {
+        self.name()
+    }
+
     /// The same wire format as a client speaks it to its upstream; `None` if there are no such servers.
     fn upstream(&self) -> Option<&'static dyn Upstream>;
 
@@ -76,6 +86,12 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     fn claims(&self, body: &Bytes) -> bool {
         let _ = body;
         true
+    }
+
+    /// Whether a body says of itself that it is this dialect's, written for a host of many vendors' models.
+    fn claims_hosted(&self, body: &Bytes) -> bool {
+        let _ = body;
+        false
     }
 
     /// Reads what routing needs, without decoding the rest.
@@ -216,7 +232,7 @@ pub fn encode_request(upstream: &dyn Upstream, request: &Request, target: &Targe
         (state.item.is_some(), "input", "stored item that an `item_reference` names, send the item itself"),
         (state.cached_content.is_some(), "cached_content", "cached content, send the content itself"),
     ];
-    let found = stored.into_iter().find(|(is_asked, ..)| *is_asked && request.origin != Some(upstream.name()));
+    let found = stored.into_iter().find(|(is_asked, ..)| *is_asked && request.origin != Some(upstream.origin()));
     if let Some((_, param, what)) = found {
         let message =
             format!("this model's provider has no such {what}, or choose a model of the provider that has it");

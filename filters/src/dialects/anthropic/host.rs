@@ -114,6 +114,11 @@ pub(super) fn of(target: &Target<'_>) -> Option<&'static Host> {
     target.has_quirk("bedrock_invoke").then_some(&BEDROCK_INVOKE)
 }
 
+/// Whether a body says of itself that it is written for a host: it names the version of the API.
+pub(super) fn claims(body: &Bytes) -> bool {
+    Members::new(body).flatten().any(|member| body.get(member.name) == Some(VERSION_MEMBER.as_bytes()))
+}
+
 impl Host {
     /// The members that take the model's place in an encoded body.
     pub(super) fn write_head(&self, body: &mut Writer<'_>) {

@@ -51,6 +51,10 @@ impl Dialect for Anthropic {
         Some(&Anthropic)
     }
 
+    fn claims_hosted(&self, body: &Bytes) -> bool {
+        host::claims(body)
+    }
+
     fn inspect(&self, call: &CallHead<'_>, body: &Bytes) -> Result<Inspection, ErrorInfo> {
         inspect::inspect(call, body)
     }

@@ -60,7 +60,7 @@ pub(super) fn no_model() -> ErrorInfo {
 }
 
 /// Whether a member's name, escapes and all, says `known`.
-fn is_name(written: &str, known: &str) -> bool {
+pub(super) fn is_name(written: &str, known: &str) -> bool {
     if !written.contains('\\') {
         return written == known;
     }

@@ -14,6 +14,7 @@
 //! and withheld thinking is written in another way than the vendor's.
 
 mod blocks;
+mod count;
 mod error;
 mod finish;
 mod formats;
@@ -30,6 +31,7 @@ mod wire;
 mod tests;
 
 use bytes::Bytes;
+pub use count::CountTokens;
 
 use super::{
     CallHead, Dialect, Encoded, Glance, Inspection, Reply, ResponseError, StreamDecoder, StreamEncoder, StreamForm,

@@ -13,6 +13,7 @@
 //! `background`, `item_reference`) exist at that provider alone.
 
 mod citation;
+mod count;
 mod error;
 mod finish;
 mod inspect;
@@ -31,6 +32,7 @@ mod wire;
 mod tests;
 
 use bytes::Bytes;
+pub use count::CountTokens;
 
 use super::{
     CallHead, Dialect, Encoded, Glance, Inspection, Quirk, Reply, ResponseError, StreamDecoder, StreamEncoder,

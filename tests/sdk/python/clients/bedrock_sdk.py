@@ -47,6 +47,9 @@ class Client:
     def converse_stream(self, **arguments):
         return self.call(self.sdk.converse_stream, arguments)
 
+    def count_tokens(self, **arguments):
+        return self.call(self.sdk.count_tokens, arguments)
+
     def call(self, operation, arguments):
         with mock.patch.dict(os.environ):
             os.environ.pop(VARIABLE, None)
