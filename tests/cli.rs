@@ -40,6 +40,17 @@ async fn check_shows_routes_and_where_they_go() {
     let output = run(&["check", &file], &[]).await;
     let table = text(&output.stdout);
     assert!(output.status.success(), "a good file must be accepted: {}", text(&output.stderr));
+    let row = |start: &str| {
+        let row =
+            table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no `{start}`:\n{table}"));
+        row.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("sim-openai-responses "), "sim-openai-responses openai counted inside the gateway none needed");
+    assert_eq!(row("house "), "house openai estimated http://10.0.0.5:8000 none needed");
+    for (path, dialect) in [("/v1/responses/input_tokens", "openai"), ("/model/{model}/count-tokens", "bedrock")] {
+        let expected = format!("POST {path} llm/v1/count_tokens ({dialect}) the model that the request names");
+        assert_eq!(row(&format!("POST {path} ")), expected);
+    }
     for word in [
         "/team-a/chat",
         "/v1/messages",

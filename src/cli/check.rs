@@ -5,7 +5,8 @@ use std::{
     path::Path,
 };
 
-use lockgate_config::{Auth, Balance, Config, Kind, Media, Provider, Scheme};
+use lockgate_config::{Auth, Balance, CONVERSATIONS, Config, Kind, Media, Provider, Scheme};
+use lockgate_filters::dialects::COUNT;
 
 use super::{Failure, load};
 use crate::{gateway, observe::Observer, upstream::Upstream};
@@ -71,10 +72,13 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
     }
     writeln!(out, "{}", media(&config.media))?;
     let providers = config.providers.iter().map(|provider| {
-        let faces: Vec<_> = provider.faces.iter().map(|face| face.dialect.as_str()).collect();
-        [provider.name.clone(), faces.join(", "), base(provider), credential(provider)]
+        let mut speaks: Vec<_> = provider.faces.iter().map(|face| face.dialect.as_str()).collect();
+        speaks.dedup();
+        let counts = provider.faces.iter().any(|face| face.route_type == COUNT);
+        let tokens = if counts { "counted" } else { "estimated" };
+        [provider.name.clone(), speaks.join(", "), tokens.to_owned(), base(provider), credential(provider)]
     });
-    table(out, ["provider", "speaks", "at", "key"], providers)?;
+    table(out, ["provider", "speaks", "tokens", "at", "key"], providers)?;
     let models = config.models.iter().map(|model| {
         let targets: Vec<_> =
             model.targets.iter().map(|target| format!("{}/{}", target.provider, target.model)).collect();
@@ -88,7 +92,7 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
     let routes = config.routes.iter().map(|route| {
         let methods = if route.methods.is_empty() { "any".to_owned() } else { route.methods.join(" ") };
         let goes = route.model.clone().unwrap_or_else(|| match route.route_type.as_str() {
-            "llm/v1/chat" => "the model that the request names".to_owned(),
+            known if CONVERSATIONS.contains(&known) => "the model that the request names".to_owned(),
             "passthrough" => "the provider in the path, untouched".to_owned(),
             _ => "the gateway".to_owned(),
         });
