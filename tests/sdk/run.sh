@@ -46,6 +46,7 @@ providers:
   up-anthropic: {dialect: anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-api-key}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
   up-bedrock: {dialect: bedrock, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
+  up-bedrock-anthropic: {type: bedrock-anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
   up-cohere: {dialect: cohere, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
   up-ollama: {dialect: ollama, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
 models:
