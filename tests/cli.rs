@@ -46,6 +46,10 @@ async fn check_shows_routes_and_where_they_go() {
         row.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(row("sim-openai-responses "), "sim-openai-responses openai counted inside the gateway none needed");
+    assert_eq!(
+        row("sim "),
+        "sim openai, anthropic, gemini, cohere, ollama, bedrock counted inside the gateway none needed"
+    );
     assert_eq!(row("house "), "house openai estimated http://10.0.0.5:8000 none needed");
     for (path, dialect) in [("/v1/responses/input_tokens", "openai"), ("/model/{model}/count-tokens", "bedrock")] {
         let expected = format!("POST {path} llm/v1/count_tokens ({dialect}) the model that the request names");

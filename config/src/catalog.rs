@@ -9,6 +9,7 @@ use crate::types::Kind;
 
 const FILE: &str = "data/providers.yaml";
 const CHAT: &str = "llm/v1/chat";
+const COUNT: &str = "llm/v1/count_tokens";
 const TEXT: &str = include_str!("../data/providers.yaml");
 
 static CATALOG: LazyLock<Named<RawProvider>> = LazyLock::new(|| {
@@ -119,7 +120,8 @@ pub(crate) fn faces(dialect: &str, paths: &RawPaths) -> Vec<(String, &'static st
         ("openai", "llm/v1/responses", &paths.responses),
         ("openai", "llm/v1/completions", &paths.completions),
         ("ollama", "llm/v1/completions", &paths.generate),
-        (dialect, "llm/v1/count_tokens", &paths.count_tokens),
+        (dialect, COUNT, &paths.count_tokens),
+        ("bedrock", COUNT, &paths.bedrock_count_tokens),
     ];
     let mut faces: Vec<(String, &'static str, String)> = Vec::new();
     for (name, route_type, path) in of_paths {
@@ -136,7 +138,11 @@ pub(crate) fn faces(dialect: &str, paths: &RawPaths) -> Vec<(String, &'static st
 fn dialects(raw: &RawProvider) -> Vec<String> {
     let dialect = raw.dialect.as_deref().unwrap_or_default();
     let paths = raw.paths.clone().unwrap_or_default();
-    let mut names: Vec<String> = faces(dialect, &paths).into_iter().map(|(name, ..)| name).collect();
-    names.dedup();
+    let mut names: Vec<String> = Vec::new();
+    for (name, route_type, _) in faces(dialect, &paths) {
+        if route_type != COUNT && !names.contains(&name) {
+            names.push(name);
+        }
+    }
     names
 }

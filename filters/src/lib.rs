@@ -8,6 +8,8 @@
 //!   events into a whole response and unfolding a whole response into events.
 //! - [`eventstream`]: the binary event framing of AWS.
 //! - `conversation`: putting a conversation into the order that an upstream accepts.
+//! - [`hosts`]: what hosts of vendors' models put around a dialect's own wire.
+//! - `aws`: what AWS's services have in common.
 //! - `claude`: what Claude's models take, for the wire formats that reach them.
 //! - `openai`: what the dialects of `OpenAI`'s family have in common.
 //! - [`schema`]: fitting a JSON Schema to the subset that an upstream accepts.
@@ -19,11 +21,13 @@
 //! the same code runs in a proxy, in a fuzz target and in a benchmark.
 
 pub mod alias;
+mod aws;
 mod claude;
 mod conversation;
 pub mod dialects;
 pub mod estimate;
 pub mod eventstream;
+pub mod hosts;
 pub mod json;
 pub mod model;
 mod openai;

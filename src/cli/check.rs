@@ -72,10 +72,14 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
     }
     writeln!(out, "{}", media(&config.media))?;
     let providers = config.providers.iter().map(|provider| {
-        let mut speaks: Vec<_> = provider.faces.iter().map(|face| face.dialect.as_str()).collect();
-        speaks.dedup();
-        let counts = provider.faces.iter().any(|face| face.route_type == COUNT);
-        let tokens = if counts { "counted" } else { "estimated" };
+        let (counters, faces): (Vec<_>, Vec<_>) = provider.faces.iter().partition(|face| face.route_type == COUNT);
+        let mut speaks: Vec<&str> = Vec::new();
+        for face in faces {
+            if !speaks.contains(&face.dialect.as_str()) {
+                speaks.push(&face.dialect);
+            }
+        }
+        let tokens = if counters.is_empty() { "estimated" } else { "counted" };
         [provider.name.clone(), speaks.join(", "), tokens.to_owned(), base(provider), credential(provider)]
     });
     table(out, ["provider", "speaks", "tokens", "at", "key"], providers)?;

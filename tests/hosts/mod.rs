@@ -1,6 +1,7 @@
 //! Hosts of known dialects, by configuration alone: what goes out to each, to the byte.
 
 mod azure;
+mod bedrock;
 mod missing;
 mod recorded;
 mod vertex;

@@ -47,6 +47,7 @@ providers:
   up-openai-completions: {dialect: openai, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, paths: {completions: /v1/completions}}
   up-gemini: {dialect: gemini, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up, auth: {header: x-goog-api-key}}
   up-bedrock: {dialect: bedrock, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
+  up-bedrock-anthropic: {type: bedrock-anthropic, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
   up-cohere: {dialect: cohere, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
   up-ollama: {dialect: ollama, base_url: "http://127.0.0.1:$upstream_port", api_key: sk-up}
 models:

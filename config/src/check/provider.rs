@@ -15,6 +15,7 @@ const STREAMED: &[(&str, &str)] = &[
     (GENERATE, ":streamGenerateContent?alt=sse"),
     (":rawPredict", ":streamRawPredict"),
     (CONVERSE, "/converse-stream"),
+    ("/invoke", "/invoke-with-response-stream"),
 ];
 
 /// Stands for a base URL that has a placeholder without a value. Nothing is ever sent there (RFC 6761, 6.4).
@@ -165,7 +166,7 @@ fn faces(at: &At<'_>, raw: &RawProvider, paths: &RawPaths) -> Option<Vec<Face>> 
 }
 
 /// The paths by name.
-fn named_mut(paths: &mut RawPaths) -> [(&'static str, &mut Option<String>); 11] {
+fn named_mut(paths: &mut RawPaths) -> [(&'static str, &mut Option<String>); 12] {
     [
         ("chat", &mut paths.chat),
         ("messages", &mut paths.messages),
@@ -177,6 +178,7 @@ fn named_mut(paths: &mut RawPaths) -> [(&'static str, &mut Option<String>); 11] 
         ("completions", &mut paths.completions),
         ("generate", &mut paths.generate),
         ("count_tokens", &mut paths.count_tokens),
+        ("bedrock_count_tokens", &mut paths.bedrock_count_tokens),
         ("models", &mut paths.models),
     ]
 }

@@ -110,6 +110,8 @@ pub(crate) struct RawPaths {
     pub(crate) generate: Option<String>,
     /// Counting of tokens, in the provider's `dialect`; in `openai`, for Responses.
     pub(crate) count_tokens: Option<String>,
+    /// Counting of tokens, in the `bedrock` dialect.
+    pub(crate) bedrock_count_tokens: Option<String>,
     /// The list of models.
     pub(crate) models: Option<String>,
 }
@@ -190,6 +192,7 @@ fn over_paths(own: Option<RawPaths>, base: Option<RawPaths>) -> Option<RawPaths>
         completions: own.completions.or(base.completions),
         generate: own.generate.or(base.generate),
         count_tokens: own.count_tokens.or(base.count_tokens),
+        bedrock_count_tokens: own.bedrock_count_tokens.or(base.bedrock_count_tokens),
         models: own.models.or(base.models),
     })
 }

@@ -109,6 +109,21 @@ fn bedrock_streams_at_a_path_of_its_own() {
 }
 
 #[test]
+fn bedrock_is_a_host_of_another_dialect_too() {
+    let env = MapEnv::new()
+        .with_var("AWS_BEARER_TOKEN_BEDROCK", "key")
+        .with_var("BEDROCK_BASE_URL", "https://bedrock-runtime.eu-central-1.amazonaws.com");
+    let config = loaded("", &env);
+    let provider = config.provider("bedrock-anthropic").expect("the key of both is set");
+    assert_eq!(provider.base_url.authority, "bedrock-runtime.eu-central-1.amazonaws.com", "one variable moves both");
+    let face = provider.face("anthropic").expect("it speaks what it hosts");
+    assert_eq!(face.path, "/model/{model}/invoke");
+    assert_eq!(face.stream_path.as_deref(), Some("/model/{model}/invoke-with-response-stream"));
+    let counter = provider.face("bedrock").expect("it counts in its own dialect");
+    assert_eq!((&*counter.route_type, &*counter.path), ("llm/v1/count_tokens", "/model/{model}/count-tokens"));
+}
+
+#[test]
 fn the_built_in_routes_serve_every_dialect() {
     let config = loaded("", &MapEnv::new());
     let route = |path: &str| config.routes.iter().find(|route| route.path.text == path).expect("the route is built in");

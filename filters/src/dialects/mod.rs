@@ -19,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 use counting::Counting;
 
 use crate::{
+    hosts::HostWire,
     json::Splice,
     model::{ErrorClass, ErrorInfo, Event, Field, FilterError, Losses, Media, Request, Response, Str, Usage},
     seal::Sealer,
@@ -224,6 +225,13 @@ pub trait Upstream: Dialect {
     /// The framing of this dialect's streams, for the `accept` header and to tell a stream from a whole answer.
     fn stream_form(&self) -> StreamForm {
         StreamForm::Sse
+    }
+
+    /// What the host that a target is behind puts around this dialect's wire. It has to be taken off before anything of
+    /// an answer is read as this dialect's.
+    fn host_wire(&self, target: &Target<'_>) -> Option<&'static dyn HostWire> {
+        let _ = target;
+        None
     }
 
     /// Reads an upstream's stream.

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response::Parts
 use http_body_util::BodyExt;
 use lockgate_filters::{
     dialects::{Encoded, Reply, ResponseError, StreamForm, Upstream},
-    model::{ErrorInfo, Event, Losses, Response as Answer},
+    model::{Event, Losses, Response as Answer},
     stream::{Folder, Restorer, unfold},
 };
 use tokio::time::Instant;
@@ -94,8 +94,7 @@ fn answered(headers: &HeaderMap, stream: StreamForm) -> Option<Answered> {
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
         return None;
     }
-    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let kind = media_type(headers);
     if kind.eq_ignore_ascii_case(stream.content_type().as_bytes()) {
         Some(Answered::Streamed)
     } else if kind.is_empty() || kind.ends_with(b"json") {
@@ -103,6 +102,12 @@ fn answered(headers: &HeaderMap, stream: StreamForm) -> Option<Answered> {
     } else {
         None
     }
+}
+
+/// The media type of a body, without its parameters; empty if it has none.
+pub(super) fn media_type(headers: &HeaderMap) -> &[u8] {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }
 
 fn is_array(attempt: &Attempt) -> bool {
@@ -136,7 +141,7 @@ async fn native_whole(
     let bytes = whole(&attempt, body, started).await?;
     let glance = dialect.inspect_response(&bytes);
     if let Some(error) = glance.error {
-        return Err(refused(*error));
+        return Err(AttemptError::in_answer(*error));
     }
     let text = bytes.trim_ascii();
     if !matches!((text.first(), text.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']'))) {
@@ -215,7 +220,7 @@ impl Cross {
             let frame = tokio::time::timeout_at(until, body.frame()).await;
             match frame.map_err(|_| AttemptError::silent(&self.attempt))? {
                 None => break,
-                Some(Err(error)) => return Err(invalid(&error)),
+                Some(Err(error)) => return Err(AttemptError::in_body(target, error)),
                 Some(Ok(frame)) => {
                     let Ok(chunk) = frame.into_data() else { continue };
                     decoder.feed(chunk, &mut events).map_err(|error| invalid(&error))?;
@@ -225,7 +230,7 @@ impl Cross {
         }
         decoder.finish(&mut events).map_err(|error| invalid(&error))?;
         events.drain(..).for_each(|event| folder.push(&event));
-        let answer = folder.finish().map_err(|error| refused(*error))?;
+        let answer = folder.finish().map_err(|error| AttemptError::in_answer(*error))?;
         Ok(self.encode(answer))
     }
 
@@ -233,7 +238,7 @@ impl Cross {
         let bytes = whole(&self.attempt, body, self.started).await?;
         match self.dialect.decode_response(&bytes) {
             Ok(answer) => Ok(answer),
-            Err(ResponseError::Upstream(error)) => Err(refused(error)),
+            Err(ResponseError::Upstream(error)) => Err(AttemptError::in_answer(error)),
             Err(ResponseError::Malformed(error)) => Err(AttemptError::invalid_answer(&self.attempt.target, &error)),
         }
     }
@@ -351,15 +356,6 @@ async fn whole(attempt: &Attempt, body: Body, started: Instant) -> Result<Bytes,
         Ok(Err(error)) => Err(AttemptError::invalid_answer(&attempt.target, &error)),
         Err(_) => Err(AttemptError::silent(attempt)),
     }
-}
-
-/// An error object under status 200.
-fn refused(error: ErrorInfo) -> AttemptError {
-    let mut refused = AttemptError::new(error);
-    if refused.fault == super::Fault::Server {
-        refused.fault = super::Fault::InvalidAnswer;
-    }
-    refused
 }
 
 fn note_first(attempt: &Attempt) {

@@ -3,6 +3,8 @@
 use http::Response;
 use http_body_util::BodyExt;
 use lockgate_filters::{
+    dialects::Upstream,
+    hosts::HostWire,
     model::{ErrorClass, ErrorInfo},
     seal::Sealer,
 };
@@ -10,7 +12,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use super::{
-    Attempt, AttemptError, ConnectError, Fault, StateMemory, answer,
+    Attempt, AttemptError, ConnectError, Fault, StateMemory, answer, hosted,
     outgoing::{Prepared, prepare},
 };
 use crate::{
@@ -77,7 +79,7 @@ where
             Ok(prepared) => prepared,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
-        let Prepared { outgoing, lane, dialect } = prepared;
+        let Prepared { outgoing, lane, dialect, wire } = prepared;
         // It is in the body now, which goes when it is sent.
         attempt.inlined = None;
         let own_key = outgoing.caller_key.is_none();
@@ -94,9 +96,14 @@ where
             };
             attempt.call.record.note(|facts| facts.upstream_head = Some(Instant::now()));
             if rsp.status().is_success() {
+                let rsp = match wire {
+                    Some(wire) => hosted::unframed(rsp, wire, dialect),
+                    None => rsp,
+                };
                 answer::answer(attempt, rsp, lane, dialect, started).await
             } else {
-                Err(refused(&attempt, rsp, dialect, own_key, silent_at).await)
+                let answered = By { dialect, wire, own_key };
+                Err(refused(&attempt, rsp, answered, silent_at).await)
             }
         })
     }
@@ -135,14 +142,17 @@ fn unsent(target: &Target, error: BoxError) -> AttemptError {
     AttemptError::invalid_answer(target, &error)
 }
 
-/// The upstream answered with an error status.
-async fn refused(
-    attempt: &Attempt,
-    rsp: Response<Body>,
-    dialect: &'static dyn lockgate_filters::dialects::Upstream,
+/// Who answered, and to whose key.
+struct By {
+    dialect: &'static dyn Upstream,
+    wire: Option<&'static dyn HostWire>,
+    /// The key is the gateway's own.
     own_key: bool,
-    until: Instant,
-) -> AttemptError {
+}
+
+/// The upstream answered with an error status.
+async fn refused(attempt: &Attempt, rsp: Response<Body>, by: By, until: Instant) -> AttemptError {
+    let By { dialect, wire, own_key } = by;
     let (parts, body) = rsp.into_parts();
     let status = parts.status.as_u16();
     let body = http_body_util::Limited::new(body, MAX_ERROR_BODY);
@@ -150,7 +160,11 @@ async fn refused(
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(_)) | Err(_) => bytes::Bytes::new(),
     };
-    let mut info = dialect.decode_error(status, &bytes);
+    let is_own = dialect.is_own_error(&bytes);
+    let mut info = match wire.filter(|_| !is_own) {
+        Some(wire) => wire.decode_error(status, &bytes),
+        None => dialect.decode_error(status, &bytes),
+    };
     info.upstream_status = Some(status);
     info.retry_after = info.retry_after.or_else(|| answer::retry_after(&parts.headers));
     let about_key = matches!(status, 401..=403)
@@ -168,7 +182,7 @@ async fn refused(
     if status >= 500 && error.fault == Fault::Request {
         error.fault = Fault::Server;
     }
-    if dialect.name() == attempt.call.dialect.name() && !bytes.is_empty() && dialect.is_own_error(&bytes) {
+    if dialect.name() == attempt.call.dialect.name() && !bytes.is_empty() && is_own {
         let mut relayed = Response::from_parts(parts, bytes);
         answer::clean_headers(relayed.headers_mut());
         error.relay = Some(Box::new(relayed));

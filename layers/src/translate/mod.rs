@@ -11,6 +11,7 @@ mod answer;
 mod attempt;
 mod cross;
 mod estimate;
+mod hosted;
 mod inspect;
 mod memory;
 mod native;
@@ -36,6 +37,7 @@ pub use inspect::{Inspect, InspectLayer, PathCall};
 pub use memory::StateMemory;
 
 use crate::{
+    BoxError,
     auth::Identity,
     fetch::Kept,
     record::Record,
@@ -241,6 +243,23 @@ impl AttemptError {
              `timeouts.first_event`"
         );
         Self::new(ErrorInfo::new(ErrorClass::Timeout, message))
+    }
+
+    /// An error under a status of success.
+    fn in_answer(error: ErrorInfo) -> Self {
+        let mut refused = Self::new(error);
+        if refused.fault == Fault::Server {
+            refused.fault = Fault::InvalidAnswer;
+        }
+        refused
+    }
+
+    /// The body of an answer failed: its host said why, or it broke off.
+    fn in_body(target: &Target, error: BoxError) -> Self {
+        match error.downcast::<ErrorInfo>() {
+            Ok(told) => Self::in_answer(*told),
+            Err(error) => Self::invalid_answer(target, &error),
+        }
     }
 
     fn unusable(target: &Target, why: &Str) -> Self {

@@ -209,9 +209,10 @@ pub(super) fn truncated() -> ErrorInfo {
     ErrorInfo::new(ErrorClass::Upstream, Str::from_static(message)).with_code("stream_truncated")
 }
 
-pub(super) fn broken(error: &dyn std::error::Error) -> ErrorInfo {
+/// What a client is told of a stream that failed: what its host said of it, if it said anything.
+pub(super) fn broken(error: &(dyn std::error::Error + 'static)) -> ErrorInfo {
     tracing::debug!(%error, "upstream stream broke");
-    truncated()
+    error.downcast_ref::<ErrorInfo>().cloned().unwrap_or_else(truncated)
 }
 
 pub(super) fn overdue(due: Due) -> ErrorInfo {

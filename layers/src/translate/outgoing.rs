@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use lockgate_filters::{
     dialects::{self, Dialect, Encoded, Inspection, Reply, StreamForm, Target as DialectTarget, Upstream},
+    hosts::HostWire,
     json,
     model::{ErrorInfo, Field, Losses, Str},
     seal::Sealer,
@@ -53,6 +54,8 @@ pub(super) struct Prepared {
     pub(super) outgoing: Outgoing,
     pub(super) lane: Lane,
     pub(super) dialect: &'static dyn Upstream,
+    /// What the target's host puts around the dialect.
+    pub(super) wire: Option<&'static dyn HostWire>,
 }
 
 /// Prepares an attempt.
@@ -81,14 +84,15 @@ pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, Atte
             cross(attempt, face, &DialectTarget { sealer: &sealer, ..speak }, kept)?
         }
     };
-    let request = request(call, target, face, body, &lane)?;
+    let wire = face.dialect.host_wire(&speak);
+    let request = request(call, target, face, wire, body, &lane)?;
     let outgoing = Outgoing {
         endpoint: endpoint.clone(),
         connect: target.timeouts.connect,
         caller_key: credential::caller_key(&call.headers, endpoint),
         request,
     };
-    Ok(Prepared { outgoing, lane, dialect: face.dialect })
+    Ok(Prepared { outgoing, lane, dialect: face.dialect, wire })
 }
 
 /// Where state is kept, and whose.
@@ -178,7 +182,14 @@ fn too_lossy(dialect: &dyn Dialect, losses: &Losses) -> ErrorInfo {
         .with_code("lossy_translation")
 }
 
-fn request(call: &Call, target: &Target, face: &Face, body: Body, lane: &Lane) -> Result<Request<Body>, AttemptError> {
+fn request(
+    call: &Call,
+    target: &Target,
+    face: &Face,
+    wire: Option<&dyn HostWire>,
+    body: Body,
+    lane: &Lane,
+) -> Result<Request<Body>, AttemptError> {
     let streamed = call.inspection.stream.is_some();
     let mut path = face.path_for(&target.model, streamed);
     if matches!(lane, Lane::Native { .. }) && call.inspection.stream == Some(StreamForm::JsonArray) {
@@ -194,17 +205,16 @@ fn request(call: &Call, target: &Target, face: &Face, body: Body, lane: &Lane) -
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
-    *request.headers_mut() = headers(call, target, face, lane, streamed);
+    let stream_type = wire.map_or_else(|| face.dialect.stream_form().content_type(), HostWire::stream_type);
+    let accept = if streamed { HeaderValue::from_static(stream_type) } else { JSON };
+    *request.headers_mut() = headers(call, target, face, lane, accept);
     Ok(request)
 }
 
-fn headers(call: &Call, target: &Target, face: &Face, lane: &Lane, streamed: bool) -> HeaderMap {
+fn headers(call: &Call, target: &Target, face: &Face, lane: &Lane, accept: HeaderValue) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12 + target.endpoint.headers.len());
     headers.insert(header::CONTENT_TYPE, JSON);
-    headers.insert(
-        header::ACCEPT,
-        if streamed { HeaderValue::from_static(face.dialect.stream_form().content_type()) } else { JSON },
-    );
+    headers.insert(header::ACCEPT, accept);
     // Usage is read from the bytes that pass, so they must not be compressed.
     headers.insert(header::ACCEPT_ENCODING, IDENTITY);
     if let Ok(id) = HeaderValue::from_maybe_shared(call.record.id.clone().into_bytes()) {

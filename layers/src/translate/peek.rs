@@ -11,7 +11,7 @@ use lockgate_filters::{
 };
 use tokio::time::Instant;
 
-use super::{Attempt, AttemptError, Fault};
+use super::{Attempt, AttemptError};
 use crate::{body::Body, target::Target};
 
 /// What came before a stream was committed.
@@ -49,7 +49,7 @@ pub(super) async fn peek(
                 peeked.ended = true;
                 decoder.finish(&mut peeked.events)
             }
-            Some(Err(error)) => return Err(AttemptError::invalid_answer(target, &error)),
+            Some(Err(error)) => return Err(AttemptError::in_body(target, error)),
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { continue };
                 peeked.chunks.push(chunk.clone());
@@ -79,9 +79,5 @@ fn refused(target: &Target, error: &ErrorInfo, ended: bool) -> AttemptError {
     if ended {
         return AttemptError::invalid_answer(target, error);
     }
-    let mut refused = AttemptError::new(error.clone());
-    if refused.fault == Fault::Server {
-        refused.fault = Fault::InvalidAnswer;
-    }
-    refused
+    AttemptError::in_answer(error.clone())
 }

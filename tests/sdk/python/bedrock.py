@@ -3,6 +3,7 @@
 Frames are written and read here on their own, so that neither the gateway's reader nor botocore's is the measure of itself.
 """
 
+import base64
 import json
 import re
 import struct
@@ -31,6 +32,12 @@ def frame(headers, payload):
 def event(name, payload):
     headers = {":event-type": name, ":content-type": "application/json", ":message-type": "event"}
     return frame(headers, json.dumps(payload).encode())
+
+
+def carried(sse):
+    """A vendor's own stream, as `invoke-with-response-stream` carries it."""
+    data = re.findall(rb"^data: ?(.*?)\r?$", sse, re.MULTILINE)
+    return [event("chunk", {"bytes": base64.b64encode(each).decode(), "p": "abcdefgh"}) for each in data]
 
 
 def events(body):

@@ -102,6 +102,9 @@ async def read_request(reader):
     converse = re.match(r"/model/(.+)/converse(-stream)?$", path)
     if converse:
         return Received("bedrock", unquote(converse[1]), converse[2] is not None, path, headers, body)
+    invoke = re.match(r"/model/(.+)/invoke(-with-response-stream)?$", path)
+    if invoke:
+        return Received("anthropic", unquote(invoke[1]), invoke[2] is not None, path, headers, body)
     dialect = PATHS.get(path.partition("?")[0], path)
     # Ollama streams unless it is told not to.
     stream = body.get("stream") is not False if dialect == "ollama" else bool(body.get("stream"))
@@ -119,6 +122,8 @@ async def answer(request, reader, writer):
         status, kind, pieces = 200, *canned(request, [f"{n} " for n in range(int(name))])
     else:
         status, kind, body = recorded(CORPUS / family / name, request.stream)
+        if "/invoke" in request.path and kind.startswith("text/event-stream"):
+            kind, body = bedrock.STREAM_TYPE, b"".join(bedrock.carried(body))
         pieces = list(cut(body, mode))
     writer.write(f"HTTP/1.1 {status} Recorded\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
     gone = asyncio.ensure_future(reader.read(1)) if delay else None
@@ -173,6 +178,8 @@ def canned(request, texts):
         return "application/json", [json.dumps(unary).encode()]
     if request.dialect == "bedrock":
         return bedrock.STREAM_TYPE, events
+    if "/invoke" in request.path:
+        return bedrock.STREAM_TYPE, bedrock.carried("".join(events).encode())
     kind = "application/x-ndjson" if request.dialect == "ollama" else "text/event-stream"
     return kind, [event.encode() for event in events]
 

@@ -14,6 +14,7 @@ use memchr::{memmem, memrchr};
 use super::wire::Writer;
 use crate::{
     dialects::{Inspection, Quirk, Target},
+    hosts::{BedrockInvoke, HostWire},
     json::{self, Member, Members, Splice},
     model::Str,
 };
@@ -23,7 +24,7 @@ pub(super) const QUIRKS: &[Quirk] = &[
     Quirk {
         name: "bedrock_invoke",
         what: "the body is that of Bedrock's `InvokeModel`: `anthropic_version` for `model`, no `stream`, betas that the \
-               host knows as `anthropic_beta`; whole answers only, since its streams are framed otherwise",
+               host knows as `anthropic_beta`; streams come in its binary frames",
     },
     Quirk {
         name: "vertex",
@@ -53,6 +54,8 @@ pub(super) struct Host {
     betas: &'static [&'static str],
     /// Betas that have another name at the host.
     renamed: &'static [(&'static str, &'static str)],
+    /// What the host puts around answers.
+    wire: Option<&'static dyn HostWire>,
 }
 
 const VERTEX: Host = Host {
@@ -73,6 +76,7 @@ const VERTEX: Host = Host {
         "web-search-",
     ],
     renamed: RENAMED,
+    wire: None,
 };
 
 const BEDROCK_INVOKE: Host = Host {
@@ -93,6 +97,7 @@ const BEDROCK_INVOKE: Host = Host {
         "tool-search-tool-",
     ],
     renamed: RENAMED,
+    wire: Some(&BedrockInvoke),
 };
 
 /// The hosts have one part of what the vendor switches on by this name.
@@ -120,6 +125,11 @@ pub(super) fn claims(body: &Bytes) -> bool {
 }
 
 impl Host {
+    /// What the host puts around answers.
+    pub(super) fn wire(&self) -> Option<&'static dyn HostWire> {
+        self.wire
+    }
+
     /// The members that take the model's place in an encoded body.
     pub(super) fn write_head(&self, body: &mut Writer<'_>) {
         body.str(VERSION_MEMBER, self.version);

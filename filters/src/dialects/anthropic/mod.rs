@@ -30,6 +30,7 @@ use super::{
     StreamForm, Tap, TapSpec, Target, Upstream, relayed_status,
 };
 use crate::{
+    hosts::HostWire,
     json::Splice,
     model::{ErrorClass, ErrorInfo, Field, Media, MediaClass, Request, Response, Str},
 };
@@ -186,6 +187,10 @@ impl Upstream for Anthropic {
 
     fn is_own_error(&self, body: &[u8]) -> bool {
         error::is_own(body)
+    }
+
+    fn host_wire(&self, target: &Target<'_>) -> Option<&'static dyn HostWire> {
+        host::of(target).and_then(host::Host::wire)
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {

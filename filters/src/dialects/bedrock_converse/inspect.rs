@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    error,
     usage::WireUsage,
     wire::{Text, slice},
 };
 use crate::{
+    aws,
     dialects::{CallHead, Glance, Inspection, StreamForm},
     json::Members,
     model::{ErrorInfo, Str},
@@ -87,7 +87,7 @@ pub(super) fn inspect_response(body: &Bytes) -> Glance {
     Glance {
         usage: answer.usage.map(|usage| usage.to_usage()),
         model: answer.trace.and_then(|trace| trace.served_by(&text)),
-        error: failed.then(|| Box::new(error::decode_in_band(None, body))),
+        error: failed.then(|| Box::new(aws::decode_in_band(None, body))),
     }
 }
 

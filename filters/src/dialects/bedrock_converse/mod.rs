@@ -38,6 +38,7 @@ use super::{
     Tap, TapSpec, Target, Upstream, relayed_status,
 };
 use crate::{
+    aws,
     json::Splice,
     model::{ErrorClass, ErrorInfo, Field, Media, Request, Response, Str},
 };
@@ -125,7 +126,7 @@ impl Upstream for BedrockConverse {
     }
 
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorInfo {
-        error::decode(status, body)
+        aws::decode(status, body)
     }
 
     fn stream_form(&self) -> StreamForm {

@@ -6,13 +6,14 @@ use serde_json::value::RawValue;
 
 use super::{
     blocks::{self, SERVER_TOOL},
-    error, finish,
+    finish,
     formats::format_of,
     inspect::Trace,
     usage::{WireUsage, push_usage},
     wire::{Text, Writer},
 };
 use crate::{
+    aws,
     dialects::{Reply, ResponseError},
     model::{
         CallKind, Candidate, Citation, Family, FilterError, Finish, FinishReason, Media, MediaClass, MediaSource,
@@ -64,7 +65,7 @@ pub(super) fn decode(body: &Bytes) -> Result<Response, ResponseError> {
     let malformed = |error: serde_json::Error| FilterError::malformed("bedrock response", &error);
     let answer: Answer<'_> = serde_json::from_str(&text).map_err(malformed)?;
     if answer.output.is_none() && answer.message.is_some() {
-        return Err(error::decode_in_band(None, body).into());
+        return Err(aws::decode_in_band(None, body).into());
     }
     let Some(message) = answer.output.and_then(|output| output.message) else {
         return Err(FilterError::malformed("bedrock response", &"`output.message` is missing").into());

@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         blocks::{self, SERVER_TOOL},
-        error, finish,
+        finish,
         wire::{ReasoningContent, Text, ToolUse, keep_raw},
     },
-    EVENT_TYPE, EXCEPTION_TYPE, MESSAGE_TYPE,
     event::{Kind, WireDelta, WireEvent, WireStart},
     open::{Open, OpenKind, close, image_data, image_type},
 };
 use crate::{
+    aws::{self, EVENT_TYPE, MESSAGE_TYPE},
     dialects::StreamDecoder,
     eventstream::{Frame, FrameReader, HeaderValue},
     model::{
@@ -105,7 +105,7 @@ fn kind_of(frame: &Frame) -> Option<Kind> {
 impl Decoder {
     fn frame(&mut self, frame: Frame, events: &mut Vec<Event>) -> Result<(), FilterError> {
         let Some(kind) = kind_of(&frame) else {
-            self.exception(frame, events);
+            self.fail(aws::exception(frame), events);
             return Ok(());
         };
         let data = Str::try_from(frame.into_payload()).map_err(|_| FilterError::NotUtf8)?;
@@ -132,18 +132,6 @@ impl Decoder {
         }
         self.template.learn(&data, events.get(before..).unwrap_or_default(), &VARYING);
         Ok(())
-    }
-
-    /// Any → Done. Exceptions are of the API, errors of the transport.
-    fn exception(&mut self, frame: Frame, events: &mut Vec<Event>) {
-        let kind = frame.text(EXCEPTION_TYPE).or_else(|| frame.text(":error-code")).unwrap_or_default().to_owned();
-        let said = frame.text(":error-message").map(Str::from);
-        let payload = frame.into_payload();
-        let mut error = error::decode_in_band(Some(&kind), &payload);
-        if let Some(said) = said.filter(|_| payload.is_empty()) {
-            error.message = said;
-        }
-        self.fail(error, events);
     }
 
     /// Waiting → Running. Some servers leave `messageStart` out.

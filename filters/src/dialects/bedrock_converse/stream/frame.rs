@@ -2,16 +2,14 @@
 
 use bytes::BytesMut;
 
-use super::{
-    super::{
-        error,
-        response::{push_citation, push_image_source, push_metrics, push_response_fields},
-        usage::push_usage,
-        wire::Writer,
-    },
-    EVENT_TYPE, EXCEPTION_TYPE, MESSAGE_TYPE,
+use super::super::{
+    error,
+    response::{push_citation, push_image_source, push_metrics, push_response_fields},
+    usage::push_usage,
+    wire::Writer,
 };
 use crate::{
+    aws::{EVENT_TYPE, EXCEPTION_TYPE, MESSAGE_TYPE},
     eventstream::push_frame,
     json,
     model::{Citation, ErrorInfo, Finish, Usage},

@@ -10,12 +10,3 @@ mod tap;
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;
 pub(super) use tap::StreamTap;
-
-/// The header that tells an event from an exception.
-const MESSAGE_TYPE: &str = ":message-type";
-
-/// The header that tells events apart.
-const EVENT_TYPE: &str = ":event-type";
-
-/// The header that tells exceptions apart.
-const EXCEPTION_TYPE: &str = ":exception-type";

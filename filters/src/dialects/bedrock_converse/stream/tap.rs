@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::{
     super::{inspect::Trace, usage::WireUsage},
-    EVENT_TYPE,
     event::Kind,
 };
 use crate::{
+    aws::EVENT_TYPE,
     dialects::Tap,
     eventstream::{CHECKSUM_BYTES, HeaderValue, Headers, PRELUDE_BYTES, Prelude},
     model::{Str, Usage},

@@ -98,11 +98,10 @@ impl Decoder {
         if self.state == State::Failed {
             return Ok(());
         }
-        if let Some((part, text)) = self.template.text(data) {
-            events.push(Event::Delta { part, delta: Delta::Text(text) });
+        if let Some((part, delta)) = self.template.delta(data) {
+            events.push(Event::Delta { part, delta });
             return Ok(());
         }
-        self.template.forget();
         let before = events.len();
         let source = Source::new(data.clone());
         let answer: Answer<'_> = serde_json::from_str(source.as_str())
@@ -114,9 +113,7 @@ impl Decoder {
             return Ok(());
         }
         self.answer(answer, &source, events)?;
-        if let Some([Event::Delta { part, delta: Delta::Text(text) }]) = events.get(before..) {
-            self.template.learn(data, text, *part, &VARYING);
-        }
+        self.template.learn(data, events.get(before..).unwrap_or_default(), &VARYING);
         Ok(())
     }
 
