@@ -1,10 +1,15 @@
 //! The gateway as a process: started with a file, watched by its log, stopped by its id.
 
 use std::{
+    collections::btree_map::{BTreeMap, Entry},
     fs,
+    net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -192,13 +197,20 @@ pub(crate) fn scratch() -> PathBuf {
     dir
 }
 
-/// A port that nobody uses, below those that the system gives to outgoing connections.
+/// A port that nobody uses, below those that the system gives to outgoing connections. Its twin of UDP is held until this
+/// process ends, so that no test in another process takes the port before the gateway has it.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
+    static HELD: Mutex<BTreeMap<u16, UdpSocket>> = Mutex::new(BTreeMap::new());
     let base = 20_000 + u16::try_from(std::process::id() % 100).expect("below a hundred") * 120;
     loop {
         let port = base + NEXT.fetch_add(1, Ordering::Relaxed) % 120;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let mut held = HELD.lock().expect("nobody panics with it");
+        if let Entry::Vacant(place) = held.entry(port) {
+            let Ok(twin) = UdpSocket::bind(("127.0.0.1", port)) else { continue };
+            place.insert(twin);
+        }
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }

@@ -64,7 +64,8 @@ describe('ai-sdk providers', { concurrency: 4 }, () => {
     });
   }
 
-  for (const face of [...DIALECTS, 'openai-completions']) {
+  // The package sends a stop sequence, which Responses does not have.
+  for (const face of [...DIALECTS.filter((face) => face !== 'openai-responses'), 'openai-completions']) {
     test(`legacy completions: openai at sim-${face}`, async () => {
       const model = openai.completion(`sim-${face}/echo`);
       const whole = await generateText({ model, prompt, maxRetries: 0 });

@@ -13,6 +13,7 @@ const sdk = new AiSdkUiClient();
 describe('ai-sdk-ui answers', { concurrency: 4 }, () => {
   for (const [entry, face] of product(CASES.answers, FACES)) {
     if (entry.clients) continue;
+    if (entry.faces && !entry.faces.includes(face)) continue;
     test(`${entry.name}: ai-sdk-ui at sim-${face}`, async () => {
       const tools = entry.ask.tools && Object.fromEntries(entry.ask.tools.map((name) => [name, CASES.tools[name]]));
       const ask = { ...entry.ask, tools, model: `sim-${face}/${entry.model}` };
@@ -31,13 +32,14 @@ describe('ai-sdk-ui answers', { concurrency: 4 }, () => {
 });
 
 function check(answer, expect, ask) {
-  assert.equal(answer.finish, expect.finish);
+  assert.ok(expect.finish.split('|').includes(answer.finish), `${answer.finish} is none of ${expect.finish}`);
   if (expect.text !== undefined) assert.equal(answer.text, expect.text);
   for (const part of expect.text_has ?? []) assert.ok(answer.text.includes(part), `${part} in ${answer.text}`);
   assert.ok(answer.text.length >= (expect.text_min ?? 0));
   if (expect.reasoning !== undefined) assert.equal(answer.reasoning, expect.reasoning);
   assert.ok(answer.reasoning.includes(expect.reasoning_has ?? ''));
-  if (expect.signed) assert.ok(answer.signed, 'reasoning carries its state');
+  // Ollama's models give no state.
+  if (expect.signed && !ask.model.includes('sim-ollama')) assert.ok(answer.signed, 'reasoning carries its state');
   assert.deepEqual(answer.calls.map((call) => call.name), expect.calls ?? []);
   assert.equal(new Set(answer.calls.map((call) => call.id)).size, answer.calls.length, 'calls have ids of their own');
   for (const call of answer.calls) assert.deepEqual(schemaErrors(call.args, ask.tools[call.name].schema), []);
@@ -55,7 +57,7 @@ describe('ai-sdk-ui errors', { concurrency: 4 }, () => {
     test(`${entry.name}: ai-sdk-ui at sim-${face}`, async () => {
       const client = new AiSdkUiClient(URL_OF_GATEWAY, entry.key ?? KEY);
       const model = entry.absolute ? entry.model : `sim-${face}/${entry.model}`;
-      const body = entry.body && { messages: [5] };
+      const body = entry.body && { id: 'chat-1', messages: [5] };
       await assert.rejects(entry.body ? raw(model, body) : client.stream({ model, turns: [['user', 'Hello.']] }), (error) => {
         // The transport shows the body of an error as its message. Before a body is read, nobody knows whose it is.
         if (entry.key) return JSON.parse(error.message).error.length > 10;

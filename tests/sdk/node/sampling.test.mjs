@@ -36,7 +36,8 @@ for (const [face, headers] of product(FACES, [{}, PEER])) {
     // A peer that offered no tools reads the result by the schema that has one block.
     const result = (headers === PEER ? CreateMessageResultSchema : CreateMessageResultWithToolsSchema).parse(body);
     assert.equal([result.content].flat()[0].text, 'The weather?');
-    assert.deepEqual([result.role, result.model, result.stopReason], ['assistant', 'echo', 'endTurn']);
+    // Not every wire says which model it was; then it is the one that was asked for.
+    assert.deepEqual([result.role, result.model.split('/').at(-1), result.stopReason], ['assistant', 'echo', 'endTurn']);
   });
 
   test(`tools in a loop at sim-${face} by ${who}`, async () => {

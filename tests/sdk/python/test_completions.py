@@ -20,9 +20,12 @@ def create(client_of):
 
 @pytest.mark.parametrize("face", FACES)
 def test_whole(face, create):
-    answer = create(model=f"sim-{face}/echo", prompt="Once upon a time", max_tokens=3, temperature=0.5, stop=["END"])
+    # Responses gives no answer less than 16 tokens, and takes no stop sequences.
+    prompt, limit = " ".join(f"word{n}" for n in range(20)), 16
+    stop = {} if face == "openai-responses" else {"stop": ["END"]}
+    answer = create(model=f"sim-{face}/echo", prompt=prompt, max_tokens=limit, temperature=0.5, **stop)
     assert (answer.object, answer.choices[0].finish_reason) == ("text_completion", "length")
-    assert answer.choices[0].text.split() == ["Once", "upon", "a"]
+    assert answer.choices[0].text.split() == prompt.split()[:limit]
     assert answer.id and answer.created and answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 

@@ -42,11 +42,17 @@ def params(model, messages=None, **more):
 @pytest.mark.parametrize("model", ["echo", "think+echo", "length", "refuse", "filter"])
 def test_result_is_read_by_the_types(face, model, post):
     words = {"length": "maxTokens", "refuse": ("refusal", "contentFilter"), "filter": "contentFilter"}
+    if face in ("cohere", "ollama"):  # They have no word for either; a filtered answer of Cohere's is an error.
+        words["refuse"] = words["filter"] = "endTurn"
+        if model == "filter" and face == "cohere":
+            assert post(params(f"sim-{face}/{model}"))[0] == 502
+            return
     for headers, kind in ((PEER, mcp.CreateMessageResult), ({}, mcp.CreateMessageResultWithTools)):
         status, body = post(params(f"sim-{face}/{model}"), headers)
         assert status == 200, body
         result = kind.model_validate(body)
-        assert (result.role, result.model) == ("assistant", model)
+        # Not every wire says which model it was; then it is the one that was asked for.
+        assert (result.role, result.model.rpartition("/")[2]) == ("assistant", model)
         assert result.stop_reason in words.get(model, "endTurn")
         if "echo" in model:
             (content,) = result.content if isinstance(result.content, list) else [result.content]
@@ -57,7 +63,8 @@ def test_result_is_read_by_the_types(face, model, post):
 def test_media_reach_the_model(face, post):
     image = mcp.ImageContent(type="image", data=CASES["png"], mime_type="image/png")
     content = [mcp.TextContent(type="text", text="What is it?"), image]
-    status, body = post(params(f"sim-{face}/echo", [message("user", content)], system_prompt="Be terse.", stop_sequences=["END"]))
+    stop = {} if face == "openai-responses" else {"stop_sequences": ["END"]}  # It takes none.
+    status, body = post(params(f"sim-{face}/echo", [message("user", content)], system_prompt="Be terse.", **stop))
     assert status == 200, body
     assert mcp.CreateMessageResultWithTools.model_validate(body).content[0].text == "What is it?"
 
