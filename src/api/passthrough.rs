@@ -40,7 +40,7 @@ pub struct Handoff {
     pub upload_limit: u64,
     /// Looks for usage in the answer.
     pub meter: Meter,
-    /// Headers in which callers send keys for providers.
+    /// Headers in which callers send keys for providers, sorted.
     caller_keys: Arc<[String]>,
 }
 
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Handoff {
 impl Handoff {
     /// Whether a header carries a caller's key for some provider.
     pub fn is_caller_key(&self, name: &str) -> bool {
-        self.caller_keys.iter().any(|known| known == name)
+        self.caller_keys.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
     }
 }
 
@@ -102,7 +102,7 @@ impl Passthrough {
         let face = endpoint.faces.iter().find(|face| face.path == path);
         Ok(Handoff {
             meter: Meter::new(face.map(|face| face.dialect)),
-            endpoint: endpoint.clone(),
+            endpoint,
             uri,
             upload_limit: self.upload_limit,
             caller_keys: self.models.caller_keys().clone(),

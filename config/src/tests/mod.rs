@@ -1,5 +1,6 @@
 //! The crate from outside: texts in, configurations or reports out.
 
+mod catalog;
 mod data;
 mod environment;
 mod good;
