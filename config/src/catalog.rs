@@ -4,9 +4,11 @@
 
 mod text;
 
+use std::collections::HashSet;
+
 use self::text::FILES;
 pub(crate) use self::text::{Slot, slots};
-use crate::raw::{CHAT, RawAuth, RawAuthParts, RawModelNames, RawPaths, RawProvider, Spoken};
+use crate::raw::{CHAT, PATHS, PathKind, RawAuth, RawAuthParts, RawModelNames, RawPaths, RawProvider, Spoken};
 use crate::types::{Confidence, Kind};
 
 /// What the catalog knows of a provider, for listings.
@@ -34,6 +36,8 @@ pub struct CatalogEntry {
     pub capabilities: Vec<Capability>,
     /// How a request shows the key, in words.
     pub auth: String,
+    /// Headers sent with every request.
+    pub headers: Vec<(String, String)>,
     /// Works without a key.
     pub keyless: bool,
     /// Variables that may hold its key, in order.
@@ -61,9 +65,29 @@ pub struct Capability {
     pub unverified: bool,
 }
 
+/// Lists what providers can be asked for, by the names that [`CatalogEntry::offers`] and `Provider::offers` give.
+pub fn offers() -> Vec<&'static str> {
+    let mut names: Vec<_> = PATHS.iter().filter(|kind| kind.name != "models").map(PathKind::offer).collect();
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(*name));
+    names
+}
+
 /// Lists the catalog in its order.
 pub fn catalog() -> Vec<CatalogEntry> {
     slots().iter().map(|slot| listed(slot, slot.parse())).collect()
+}
+
+// === impl CatalogEntry ===
+
+impl CatalogEntry {
+    /// Lists what it can be asked for, chat in whichever dialect being one thing.
+    pub fn offers(&self) -> Vec<&'static str> {
+        let kinds = self.capabilities.iter().filter_map(|capability| PathKind::find(capability.name));
+        let mut names: Vec<_> = kinds.map(PathKind::offer).collect();
+        names.dedup();
+        names
+    }
 }
 
 fn listed(slot: &Slot, raw: RawProvider) -> CatalogEntry {
@@ -86,6 +110,7 @@ fn listed(slot: &Slot, raw: RawProvider) -> CatalogEntry {
         title: raw.title.unwrap_or_else(|| slot.name.to_owned()),
         base_url: raw.base_url.unwrap_or_default(),
         regions: raw.regions.unwrap_or_default().0,
+        headers: raw.headers.unwrap_or_default().0,
         env: raw.env.unwrap_or_default(),
     }
 }

@@ -30,7 +30,7 @@ mod units;
 
 use std::path::Path;
 
-pub use self::catalog::{Capability, CatalogEntry, catalog};
+pub use self::catalog::{Capability, CatalogEntry, catalog, offers};
 pub use self::env::{Env, MAX_FILE_BYTES, MapEnv, ProcessEnv};
 pub use self::nearest::{expected_one_of, name_distance};
 pub use self::report::{Problem, Report};

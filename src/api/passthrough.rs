@@ -85,7 +85,9 @@ impl Passthrough {
             return Err(ErrorInfo::new(ErrorClass::Permission, message).with_code("model_not_allowed"));
         }
         let rest = self.alias(rest)?;
-        let known: Vec<&str> = endpoint.faces.iter().map(|face| face.path.as_str()).collect();
+        // Endpoints at a further host of the provider are not reached here.
+        let own = || endpoint.faces.iter().filter(|face| face.at.is_none());
+        let known: Vec<&str> = own().map(|face| face.path.as_str()).collect();
         let path = upstream_path(&endpoint.prefix, rest, &known);
         let uri = match req.uri().query().and_then(without_gateway_key) {
             Some(query) => format!("{path}?{query}"),
@@ -99,7 +101,7 @@ impl Passthrough {
                 facts.attempts = 1;
             });
         }
-        let face = endpoint.faces.iter().find(|face| face.path == path);
+        let face = own().find(|face| face.path == path);
         Ok(Handoff {
             meter: Meter::new(face.map(|face| face.dialect)),
             endpoint,

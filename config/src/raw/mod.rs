@@ -20,7 +20,7 @@ pub(crate) use self::key::RawKey;
 pub(crate) use self::model::{RawModel, RawTarget};
 pub(crate) use self::named::Named;
 pub(crate) use self::param::{RawParam, RawParamParts};
-pub(crate) use self::paths::{CHAT, PathKind, RawPaths, Spoken};
+pub(crate) use self::paths::{CHAT, PATHS, PathKind, RawPaths, Spoken};
 pub(crate) use self::provider::{RawAuth, RawAuthParts, RawModelNames, RawProvider};
 pub(crate) use self::route::{RawDialects, RawRoute};
 pub(crate) use self::scalar::{RawDuration, RawSecret, RawSize};

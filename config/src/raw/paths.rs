@@ -109,6 +109,14 @@ impl PathKind {
         PATHS.iter().find(|kind| kind.name == name)
     }
 
+    /// Returns what is on offer there: the operation, or how one converses, in whichever dialect.
+    pub(crate) fn offer(&self) -> &'static str {
+        match self.spoken {
+            Spoken::Common => self.name,
+            Spoken::Own | Spoken::In(_) => self.route_type.rsplit('/').next().unwrap_or(self.name),
+        }
+    }
+
     /// Tells whether it is one beside conversations and the list of models.
     pub(crate) fn is_operation(&self) -> bool {
         self.spoken == Spoken::Common && self.name != "models"

@@ -3,8 +3,10 @@
 mod catalog;
 mod data;
 mod environment;
+mod facts;
 mod good;
 mod mistakes;
+mod page;
 mod params;
 mod robustness;
 

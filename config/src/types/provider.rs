@@ -173,6 +173,18 @@ impl Provider {
         (self.key.is_some() || self.auth == Auth::None) && self.params_missing.is_none()
     }
 
+    /// Lists what it can be asked for, chat in whichever dialect being one thing.
+    pub fn offers(&self) -> Vec<&str> {
+        let mut offers: Vec<&str> = Vec::new();
+        for name in self.faces.iter().filter_map(|face| face.route_type.rsplit('/').next()) {
+            if !offers.contains(&name) {
+                offers.push(name);
+            }
+        }
+        offers.extend(self.operations.iter().map(|operation| operation.name));
+        offers
+    }
+
     /// Returns the face of a dialect.
     pub fn face(&self, dialect: &str) -> Option<&Face> {
         self.faces.iter().find(|face| face.dialect == dialect)
