@@ -116,7 +116,7 @@ pub fn answer(error: BoxError, dialect: &'static dyn Dialect, record: &Arc<Recor
 fn render(error: BoxError, dialect: &'static dyn Dialect, record: &Arc<Record>) -> Response<Body> {
     let error = match error.downcast::<AttemptError>() {
         Ok(mut failed) => {
-            let refused = matches!(failed.fault, Fault::Request | Fault::Media);
+            let refused = matches!(failed.fault, Fault::Request | Fault::Target | Fault::Media);
             let by = if refused { EndedBy::Gateway } else { EndedBy::Upstream };
             note(record, failed.info.class, by);
             let mut rsp = match failed.relay.take() {

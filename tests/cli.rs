@@ -183,6 +183,63 @@ async fn models_lists_names_and_providers() {
 }
 
 #[tokio::test]
+async fn providers_lists_what_can_be_used_and_what_is_missing() {
+    let env = [
+        ("GROQ_API_KEY".to_owned(), "sk-listed".to_owned()),
+        ("AZURE_OPENAI_API_KEY".to_owned(), "sk-listed".to_owned()),
+        ("XAI_API_KEY".to_owned(), "sk-listed".to_owned()),
+    ];
+    let (dir, file) = write("listen: 127.0.0.1:9\nproviders:\n  xai: {enabled: false}\n  cohere: {}\n");
+    let output = run(&["providers", "--config", &file], &env).await;
+    assert!(output.status.success(), "the list must be printed: {}", text(&output.stderr));
+    let list = text(&output.stdout);
+    let line = |name: &str| {
+        let own = list.lines().find(|line| line.split_whitespace().next() == Some(name));
+        own.unwrap_or_else(|| panic!("`{name}` must be listed:\n{list}"))
+    };
+    for (name, words) in [
+        ("groq", &["ready", "openai", "chat, responses", "transcriptions", "https://api.groq.com/openai"][..]),
+        ("sim", &["ready", "inside the gateway"]),
+        ("cohere", &["`CO_API_KEY` is not set", "rerank"]),
+        ("azure", &["`resource` is not set", "AZURE_RESOURCE_NAME"]),
+        ("xai", &["switched off"]),
+        ("mistral", &["needs `MISTRAL_API_KEY`", "ocr"]),
+        ("workers-ai", &["needs `CLOUDFLARE_API_TOKEN` and `CLOUDFLARE_ACCOUNT_ID`"]),
+        ("vllm", &["needs `VLLM_BASE_URL`"]),
+        ("gtranslate", &["needs an entry under `providers`"]),
+    ] {
+        assert!(words.iter().all(|word| line(name).contains(word)), "{words:?} must stand in: {}", line(name));
+    }
+    let position = |name: &str| list.lines().position(|own| own == line(name));
+    assert!(position("sim") < position("azure"), "what can be used comes first:\n{list}");
+    assert!(!list.contains("sk-listed"), "no secret may be shown");
+    fs::remove_dir_all(dir).expect("a test can remove its folder");
+}
+
+#[tokio::test]
+async fn providers_can_be_asked_for_by_capability_and_by_name() {
+    let output = run(&["providers", "--capability", "ocr"], &[]).await;
+    let list = text(&output.stdout);
+    assert!(list.contains("mistral") && list.contains("azure-ai") && !list.contains("groq"), "{list}");
+    let output = run(&["providers", "--capability", "embedings"], &[]).await;
+    assert!(!output.status.success() && text(&output.stderr).contains("`embeddings`"), "{}", text(&output.stderr));
+    let output = run(&["providers", "grok"], &[]).await;
+    let told = text(&output.stdout);
+    for word in
+        ["xai: needs `XAI_API_KEY`", "grok, spacexai", "authorization: Bearer KEY", "x-xai-key", "/v1/messages", "high"]
+    {
+        assert!(told.contains(word), "`{word}` must be told:\n{told}");
+    }
+    let output = run(&["providers", "volcengine"], &[("ARK_API_KEY".to_owned(), "k".to_owned())]).await;
+    let told = text(&output.stdout);
+    for word in ["volcengine: ready", "medium", "cline/cline", "/v3/chat/completions (unverified)"] {
+        assert!(told.contains(word), "`{word}` must be told:\n{told}");
+    }
+    let output = run(&["providers", "opnai"], &[]).await;
+    assert!(!output.status.success() && text(&output.stderr).contains("did you mean `openai`?"));
+}
+
+#[tokio::test]
 async fn call_prints_the_answer() {
     let output = run(&["call", "sim/echo", "hello out there"], &[]).await;
     assert!(output.status.success(), "the call must succeed: {}", text(&output.stderr));
@@ -220,7 +277,7 @@ async fn call_fails_by_its_exit_code() {
 #[tokio::test]
 async fn help_and_version_are_there() {
     let help = run(&["--help"], &[]).await;
-    for word in ["serve", "check", "call", "models"] {
+    for word in ["serve", "check", "call", "models", "providers"] {
         assert!(text(&help.stdout).contains(word), "the help must name `{word}`");
     }
     let version = run(&["--version"], &[]).await;

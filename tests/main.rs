@@ -8,6 +8,7 @@ mod support;
 
 mod architecture;
 mod bedrock;
+mod catalog;
 mod cli;
 mod clients;
 mod conversations;

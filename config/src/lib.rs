@@ -30,15 +30,16 @@ mod units;
 
 use std::path::Path;
 
-pub use self::catalog::{CatalogEntry, catalog};
+pub use self::catalog::{Capability, CatalogEntry, catalog, offers};
 pub use self::env::{Env, MAX_FILE_BYTES, MapEnv, ProcessEnv};
 pub use self::nearest::{expected_one_of, name_distance};
 pub use self::report::{Problem, Report};
 pub use self::secret::Secret;
 pub use self::types::{
-    Auth, Balance, BaseUrl, Config, Exempt, Face, Failover, FailoverOverrides, Glob, Key, KeyMaterial, Kind, Limits,
-    Listener, Log, LogFormat, Media, Model, ModelNames, ModelOverride, Network, Passthrough, PathPattern, Provider,
-    ProviderKeys, Route, Scheme, Segment, Target, TimeoutOverrides, Timeouts, Tls, Trigger, join_path,
+    Auth, Balance, BaseUrl, Confidence, Config, Dormant, Exempt, Face, Failover, FailoverOverrides, Glob, Key,
+    KeyMaterial, Kind, Limits, Listener, Log, LogFormat, Media, Model, ModelNames, ModelOverride, Network, Operation,
+    Passthrough, PathPattern, Provider, ProviderKeys, Route, Scheme, Segment, Target, TimeoutOverrides, Timeouts, Tls,
+    Trigger, join_path,
 };
 
 /// Names of the dialects that `dialect` may have.

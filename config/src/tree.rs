@@ -151,6 +151,22 @@ impl Node {
         }
     }
 
+    /// Returns the value as JSON, empty values left out.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Number(number) => Json::Number(number.clone()),
+            Value::String(text) => Json::String(text.clone()),
+            Value::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
+            Value::Map(entries) => {
+                let entries = entries.iter().filter(|entry| !matches!(entry.value.value, Value::Null));
+                Json::Object(entries.map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
+            }
+        }
+    }
+
     fn cost(&self) -> usize {
         NODE_COST
             + match &self.value {

@@ -54,8 +54,8 @@ impl RetryOn {
             Fault::Connect => self.connect,
             Fault::Timeout => self.timeout,
             Fault::InvalidAnswer => self.invalid_answer,
-            // The next target has another key, or fetches for itself: those that do not are passed over.
-            Fault::Auth | Fault::Media => true,
+            // The next target has another key, does more, or fetches for itself: those that do not are passed over.
+            Fault::Auth | Fault::Target | Fault::Media => true,
             Fault::RateLimit | Fault::Server | Fault::Request => {
                 // An error inside a success has no status of its own, but a class.
                 let own = if error.fault == Fault::Request { 0 } else { error.info.class.status() };

@@ -29,8 +29,10 @@ pub struct Endpoint {
     pub authority: Authority,
     /// The path before every endpoint's, without a slash at its end.
     pub prefix: String,
-    /// The dialects that it speaks, the preferred one first. Never empty.
+    /// The dialects that it speaks, the preferred one first. None where it has no conversations.
     pub faces: Vec<Face>,
+    /// What it has in their place, for the message to who asks for one.
+    pub instead: Option<Str>,
     /// Named quirks.
     pub quirks: Vec<String>,
     /// Whether it accepts a request for usage in a stream.
@@ -54,6 +56,8 @@ pub struct Endpoint {
 pub struct Face {
     /// The dialect.
     pub dialect: &'static dyn Upstream,
+    /// The host of this endpoint alone, where it is another: the same provider but for its address.
+    pub at: Option<std::sync::Arc<Endpoint>>,
     /// Path of a whole answer, from the root of the host; may hold `{model}`.
     pub path: String,
     /// Path, and query if there is one, of a streamed answer.

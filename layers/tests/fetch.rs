@@ -101,6 +101,7 @@ impl Directory for Providers {
             let found = dialects::find(dialect, "llm/v1/chat").and_then(dialects::Dialect::upstream);
             let face = Face {
                 dialect: found.expect("the test names a dialect"),
+                at: None,
                 path: "/chat".to_owned(),
                 stream_path: "/chat".to_owned(),
             };
@@ -110,6 +111,7 @@ impl Directory for Providers {
                 authority: "upstream.test".parse().expect("an authority"),
                 prefix: String::new(),
                 faces: vec![face],
+                instead: None,
                 quirks: Vec::new(),
                 usage_in_stream: true,
                 headers: HeaderMap::new(),

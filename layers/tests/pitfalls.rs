@@ -50,13 +50,14 @@ impl Directory for Only {
 fn target(&(dialect, model, quirks): &Place) -> Arc<Target> {
     let found = dialects::find(dialect, "llm/v1/chat").and_then(dialects::Dialect::upstream);
     let dialect_ = found.expect("the test names a dialect");
-    let face = Face { dialect: dialect_, path: "/chat".to_owned(), stream_path: "/chat".to_owned() };
+    let face = Face { dialect: dialect_, at: None, path: "/chat".to_owned(), stream_path: "/chat".to_owned() };
     let endpoint = Endpoint {
         name: Str::from_static(dialect),
         tls: false,
         authority: "upstream.test".parse().expect("an authority"),
         prefix: String::new(),
         faces: vec![face],
+        instead: None,
         quirks: quirks.iter().map(|quirk| (*quirk).to_owned()).collect(),
         usage_in_stream: true,
         headers: HeaderMap::new(),

@@ -40,7 +40,7 @@ pub struct Handoff {
     pub upload_limit: u64,
     /// Looks for usage in the answer.
     pub meter: Meter,
-    /// Headers in which callers send keys for providers.
+    /// Headers in which callers send keys for providers, sorted.
     caller_keys: Arc<[String]>,
 }
 
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Handoff {
 impl Handoff {
     /// Whether a header carries a caller's key for some provider.
     pub fn is_caller_key(&self, name: &str) -> bool {
-        self.caller_keys.iter().any(|known| known == name)
+        self.caller_keys.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
     }
 }
 
@@ -85,7 +85,9 @@ impl Passthrough {
             return Err(ErrorInfo::new(ErrorClass::Permission, message).with_code("model_not_allowed"));
         }
         let rest = self.alias(rest)?;
-        let known: Vec<&str> = endpoint.faces.iter().map(|face| face.path.as_str()).collect();
+        // Endpoints at a further host of the provider are not reached here.
+        let own = || endpoint.faces.iter().filter(|face| face.at.is_none());
+        let known: Vec<&str> = own().map(|face| face.path.as_str()).collect();
         let path = upstream_path(&endpoint.prefix, rest, &known);
         let uri = match req.uri().query().and_then(without_gateway_key) {
             Some(query) => format!("{path}?{query}"),
@@ -99,10 +101,10 @@ impl Passthrough {
                 facts.attempts = 1;
             });
         }
-        let face = endpoint.faces.iter().find(|face| face.path == path);
+        let face = own().find(|face| face.path == path);
         Ok(Handoff {
             meter: Meter::new(face.map(|face| face.dialect)),
-            endpoint: endpoint.clone(),
+            endpoint,
             uri,
             upload_limit: self.upload_limit,
             caller_keys: self.models.caller_keys().clone(),

@@ -8,7 +8,7 @@ use std::{
 use lockgate_config::{Auth, Balance, CONVERSATIONS, Config, Kind, Media, Provider, Scheme};
 use lockgate_filters::dialects::COUNT;
 
-use super::{Failure, load};
+use super::{Failure, load, table::table};
 use crate::{gateway, observe::Observer, upstream::Upstream};
 
 /// Prints what the gateway understood, or the mistakes.
@@ -82,6 +82,7 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
         let tokens = if counters.is_empty() { "estimated" } else { "counted" };
         [provider.name.clone(), speaks.join(", "), tokens.to_owned(), base(provider), credential(provider)]
     });
+    writeln!(out)?;
     table(out, ["provider", "speaks", "tokens", "at", "key"], providers)?;
     let models = config.models.iter().map(|model| {
         let targets: Vec<_> =
@@ -92,6 +93,9 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
         };
         [model.name.clone(), balance.to_owned(), targets.join(", "), missing(config, model)]
     });
+    if !config.models.is_empty() {
+        writeln!(out)?;
+    }
     table(out, ["model", "balance", "targets", "missing"], models)?;
     let routes = config.routes.iter().map(|route| {
         let methods = if route.methods.is_empty() { "any".to_owned() } else { route.methods.join(" ") };
@@ -104,6 +108,7 @@ fn explain(config: &Config, out: &mut impl Write) -> io::Result<()> {
             if route.dialects.is_empty() { String::new() } else { format!(" ({})", route.dialects.join(", ")) };
         [format!("{methods} {}", route.path), format!("{}{dialect}", route.route_type), goes, String::new()]
     });
+    writeln!(out)?;
     table(out, ["route", "type", "goes to", ""], routes)?;
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
@@ -154,33 +159,4 @@ fn missing(config: &Config, model: &lockgate_config::Model) -> String {
         }
     }
     missing.join(", ")
-}
-
-/// Writes rows under headings, each column as wide as its widest cell.
-fn table<const N: usize>(
-    out: &mut impl Write,
-    headings: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> io::Result<()> {
-    let rows: Vec<_> = rows.collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut widths = headings.map(str::len);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    writeln!(out)?;
-    let headings = headings.map(str::to_uppercase);
-    for row in std::iter::once(&headings).chain(&rows) {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
-        }
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
 }

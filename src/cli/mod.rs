@@ -1,7 +1,9 @@
-//! The commands: `serve`, `check`, `call`, `models`.
+//! The commands: `serve`, `check`, `call`, `models`, `providers`.
 
 mod call;
 mod check;
+mod providers;
+mod table;
 
 use std::{
     io::{self, Write},
@@ -54,6 +56,17 @@ enum Command {
         #[arg(long, short)]
         config: Option<PathBuf>,
     },
+    /// List the providers that the gateway knows: which can be used now, what the others lack, and what each has.
+    Providers {
+        /// One of them, told in full; an alias will do.
+        name: Option<String>,
+        /// Only those that have this: `chat`, `responses`, `embeddings`, `images` and so on.
+        #[arg(long)]
+        capability: Option<String>,
+        /// The configuration, as YAML.
+        #[arg(long, short)]
+        config: Option<PathBuf>,
+    },
 }
 
 impl Cli {
@@ -64,6 +77,9 @@ impl Cli {
             Command::Check { file, schema } => check::run(file.as_deref(), schema),
             Command::Call { model, text, config } => call::run(config.as_deref(), &model, &text),
             Command::Models { config } => check::models(config.as_deref()),
+            Command::Providers { name, capability, config } => {
+                providers::run(config.as_deref(), name.as_deref(), capability.as_deref())
+            }
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use lockgate_layers::{
 };
 use tower::service_fn;
 
-use super::{Gateway, Lane, Models, Parts, Route, RouteService, endpoints::endpoints};
+use super::{Gateway, Lane, Models, Parts, Route, RouteService};
 use crate::{
     api,
     routes::RouteTable,
@@ -55,7 +55,7 @@ pub(super) fn build(config: &Config, parts: &Parts) -> Result<Gateway, BuildErro
         let plain = route.timeouts == TimeoutOverrides::default() && route.failover == FailoverOverrides::default();
         let models = match &shared_models {
             Some(models) if plain => models.clone(),
-            _ => Arc::new(Models::new(config, endpoints(config, &route.timeouts, parts.sim)?, route)),
+            _ => Arc::new(Models::new(config, parts.sim, route)?),
         };
         if plain {
             shared_models.get_or_insert_with(|| models.clone());

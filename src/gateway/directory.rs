@@ -5,19 +5,23 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, atomic::AtomicU32},
 };
 
 use arc_swap::ArcSwap;
-use lockgate_config::{Config, Kind, Trigger};
+use lockgate_config::{Config, Dormant, Kind, Trigger};
 use lockgate_filters::model::Str;
 use lockgate_layers::{
     failover::RetryOn,
     resolve::{Balance, Directory, Pool, ResolveError},
-    target::Target,
+    target::{Endpoint, Target},
 };
 
-use super::endpoints::{Known, timeouts};
+use super::{
+    BuildError,
+    endpoints::{Common, Known, endpoints, timeouts},
+};
 
 /// Pools of names that no configuration lists are made when first asked for, and up to this many are kept.
 const MAX_MADE: usize = 1024;
@@ -27,7 +31,12 @@ const MAX_MADE: usize = 1024;
 pub struct Models {
     named: HashMap<String, Arc<Pool>>,
     providers: Vec<Known>,
+    dormant: Dormant,
+    common: Common,
     made: ArcSwap<HashMap<String, Arc<Pool>>>,
+    /// Dormant providers that somebody has asked for.
+    woken: ArcSwap<HashMap<String, Arc<Endpoint>>>,
+    /// Sorted.
     caller_keys: Arc<[String]>,
     retry_on: RetryOn,
     attempts: u32,
@@ -43,14 +52,26 @@ pub struct ListedModel {
 }
 
 impl Models {
-    pub(super) fn new(config: &Config, providers: Vec<Known>, route: &lockgate_config::Route) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        sim: Option<SocketAddr>,
+        route: &lockgate_config::Route,
+    ) -> Result<Self, BuildError> {
+        let common = Common::new(config, &route.timeouts, sim);
+        let providers = endpoints(config, &common)?;
         let failover = config.failover.clone().with(&route.failover);
         let caller_keys = providers.iter().filter_map(|known| known.endpoint.caller_key.as_ref());
+        let mut caller_keys: Vec<_> = caller_keys.map(ToString::to_string).collect();
+        caller_keys.extend(config.dormant.key_headers());
+        caller_keys.sort_unstable();
         let mut models = Self {
             named: HashMap::new(),
-            caller_keys: caller_keys.map(ToString::to_string).collect(),
+            caller_keys: caller_keys.into(),
             providers,
+            dormant: config.dormant.clone(),
+            common,
             made: ArcSwap::default(),
+            woken: ArcSwap::default(),
             retry_on: retry_on(&failover.on),
             attempts: failover.attempts,
         };
@@ -59,7 +80,7 @@ impl Models {
             Some((model.name.clone(), Arc::new(pool)))
         });
         models.named = named.collect();
-        models
+        Ok(models)
     }
 
     fn pool(&self, config: &Config, model: &lockgate_config::Model, route: &lockgate_config::Route) -> Option<Pool> {
@@ -67,16 +88,14 @@ impl Models {
         let mut targets = Vec::new();
         let mut weights = Vec::new();
         for target in &model.targets {
-            let Some(known) = self.providers.iter().find(|known| *known.endpoint.name == *target.provider) else {
-                continue;
-            };
+            let Some(endpoint) = self.endpoint(&target.provider) else { continue };
             let overrides = config.provider(&target.provider).map(|provider| provider.timeouts).unwrap_or_default();
             let all =
                 config.timeouts.with(&overrides).with(&route.timeouts).with(&model.timeouts).with(&target.timeouts);
             targets.push(Arc::new(Target {
-                provider: known.endpoint.name.clone(),
+                provider: endpoint.name.clone(),
                 model: Str::from(target.model.as_str()),
-                endpoint: known.endpoint.clone(),
+                endpoint,
                 timeouts: timeouts(&all, target.timeouts.total.or(overrides.total)),
             }));
             weights.push(target.weight);
@@ -119,13 +138,12 @@ impl Models {
     }
 
     /// The provider of a name: an instance's own, or the first instance of a catalog entry.
-    pub fn provider(&self, name: &str) -> Option<&Arc<lockgate_layers::target::Endpoint>> {
+    pub fn provider(&self, name: &str) -> Option<Arc<Endpoint>> {
         let awake = || self.providers.iter().filter(|known| !known.dormant);
         let found = awake()
             .find(|known| *known.endpoint.name == *name)
-            .or_else(|| awake().find(|known| known.entry == name))
-            .or_else(|| self.providers.iter().find(|known| *known.endpoint.name == *name));
-        found.map(|known| &known.endpoint)
+            .or_else(|| awake().find(|known| known.entry == name || known.aliases.iter().any(|alias| alias == name)));
+        found.map(|known| known.endpoint.clone()).or_else(|| self.endpoint(name))
     }
 
     /// The names of the providers that are switched on.
@@ -133,27 +151,46 @@ impl Models {
         self.providers.iter().filter(|known| !known.dormant).map(|known| &*known.endpoint.name).collect()
     }
 
-    /// The headers in which callers may send keys for providers.
+    /// The headers in which callers may send keys for providers, sorted.
     pub fn caller_keys(&self) -> &Arc<[String]> {
         &self.caller_keys
     }
 
     fn make(&self, name: &str) -> Result<Pool, ResolveError> {
         if let Some((provider, model)) = name.split_once('/')
-            && let Some(known) = self.known(provider)
+            && let Some(endpoint) = self.endpoint(provider)
         {
             if model.is_empty() {
                 return Err(self.unknown(name));
             }
-            return Ok(self.single(known, model));
+            return Ok(self.single(endpoint, model));
         }
         let bare = self.bare(name).ok_or_else(|| self.unknown(name))?;
-        Ok(self.single(bare, name))
+        Ok(self.single(bare.endpoint.clone(), name))
     }
 
-    fn known(&self, provider: &str) -> Option<&Known> {
-        let by_name = self.providers.iter().find(|known| *known.endpoint.name == *provider);
-        by_name.or_else(|| self.providers.iter().find(|known| known.entry == provider))
+    /// The provider before a slash: of that name, the first of that catalog entry, one of that alias, or a dormant one.
+    fn endpoint(&self, name: &str) -> Option<Arc<Endpoint>> {
+        let find = |is: &dyn Fn(&Known) -> bool| self.providers.iter().find(|known| is(known));
+        let known = find(&|known| *known.endpoint.name == *name)
+            .or_else(|| find(&|known| known.entry == name))
+            .or_else(|| find(&|known| known.aliases.iter().any(|alias| alias == name)));
+        known.map(|known| known.endpoint.clone()).or_else(|| self.wake(name))
+    }
+
+    /// Makes a dormant provider of the catalog when it is first asked for.
+    fn wake(&self, name: &str) -> Option<Arc<Endpoint>> {
+        if let Some(endpoint) = self.woken.load().get(name) {
+            return Some(endpoint.clone());
+        }
+        let endpoint = Arc::new(self.common.endpoint(&self.dormant.wake(name)?).ok()?);
+        // Names and aliases of the catalog alone: there are not many.
+        self.woken.rcu(|woken| {
+            let mut woken = HashMap::clone(woken);
+            woken.insert(name.to_owned(), endpoint.clone());
+            woken
+        });
+        Some(endpoint)
     }
 
     /// The provider of a bare name. The order of the providers decides between equals.
@@ -170,13 +207,13 @@ impl Models {
             .or_else(|| self.providers.iter().find(named))
     }
 
-    fn single(&self, known: &Known, model: &str) -> Pool {
+    fn single(&self, endpoint: Arc<Endpoint>, model: &str) -> Pool {
         Pool {
             targets: vec![Arc::new(Target {
-                provider: known.endpoint.name.clone(),
+                provider: endpoint.name.clone(),
                 model: Str::from(model),
-                endpoint: known.endpoint.clone(),
-                timeouts: known.endpoint.timeouts,
+                timeouts: endpoint.timeouts,
+                endpoint,
             })],
             balance: Balance::Failover,
             attempts: self.attempts,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, uri::Authority};
-use lockgate_config::{Auth, Config, Kind, Provider, Scheme, TimeoutOverrides};
+use lockgate_config::{Auth, BaseUrl, Config, Kind, Provider, Scheme, TimeoutOverrides};
 use lockgate_filters::{
     dialects::{self, Dialect, Upstream},
     model::Str,
@@ -18,6 +18,7 @@ pub(super) struct Known {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) kind: Kind,
     pub(super) entry: String,
+    pub(super) aliases: Vec<String>,
     pub(super) models: lockgate_config::ModelNames,
     /// It has a key, or needs none: requests can be sent without the caller's help.
     pub(super) ready: bool,
@@ -25,23 +26,30 @@ pub(super) struct Known {
     pub(super) dormant: bool,
 }
 
-/// All providers of a configuration as a route with these timeouts reaches them, those that are switched on first.
-pub(super) fn endpoints(
-    config: &Config,
-    route: &TimeoutOverrides,
+/// What a configuration and a route say of all endpoints.
+#[derive(Debug)]
+pub(super) struct Common {
+    timeouts: lockgate_config::Timeouts,
+    route: TimeoutOverrides,
+    /// Keys that callers send are used.
+    callers: bool,
     sim: Option<SocketAddr>,
-) -> Result<Vec<Known>, BuildError> {
+}
+
+/// All providers of a configuration that are made, those that are switched on first.
+pub(super) fn endpoints(config: &Config, common: &Common) -> Result<Vec<Known>, BuildError> {
     let awake = config.providers.iter().map(|provider| (provider, false));
-    let dormant = config.dormant.iter().map(|provider| (provider, true));
+    let dormant = config.dormant.made().iter().map(|provider| (provider, true));
     let mut known = Vec::new();
     for (provider, dormant) in awake.chain(dormant) {
-        if provider.base_url.scheme == Scheme::Sim && sim.is_none() {
+        if provider.base_url.scheme == Scheme::Sim && common.sim.is_none() {
             continue;
         }
         known.push(Known {
-            endpoint: Arc::new(endpoint(config, provider, route, sim)?),
+            endpoint: Arc::new(common.endpoint(provider)?),
             kind: provider.kind,
             entry: provider.entry.clone(),
+            aliases: provider.aliases.clone(),
             models: provider.models.clone(),
             ready: provider.is_ready(),
             dormant,
@@ -50,51 +58,72 @@ pub(super) fn endpoints(
     Ok(known)
 }
 
-fn endpoint(
-    config: &Config,
-    provider: &Provider,
-    route: &TimeoutOverrides,
-    sim: Option<SocketAddr>,
-) -> Result<Endpoint, BuildError> {
-    let fail = |reason: String| BuildError::Provider { provider: provider.name.clone(), reason };
-    let base = &provider.base_url;
-    let authority = match (base.scheme, sim) {
-        (Scheme::Sim, Some(address)) => address.to_string(),
-        _ => base.authority.clone(),
-    };
-    let authority: Authority = authority.parse().map_err(|_| fail("its `base_url` has no valid host".to_owned()))?;
-    let mut faces = Vec::new();
-    for face in &provider.faces {
-        let dialect = dialects::find(&face.dialect, &face.route_type).and_then(Dialect::upstream);
-        let dialect = dialect.ok_or_else(|| {
-            fail(format!("nobody here speaks dialect `{}` for `{}` to a provider", face.dialect, face.route_type))
-        })?;
-        let path = base.path(&face.path);
-        let stream_path = face.stream_path.as_ref().map_or_else(|| path.clone(), |path| base.path(path));
-        faces.push(Face { dialect, path, stream_path });
+impl Common {
+    pub(super) fn new(config: &Config, route: &TimeoutOverrides, sim: Option<SocketAddr>) -> Self {
+        let callers = config.provider_keys.takes_callers();
+        Self { timeouts: config.timeouts, route: *route, callers, sim }
     }
-    let key_header = provider.key_header.parse::<HeaderName>();
-    let key_header = key_header.map_err(|_| fail("its key header is no header name".to_owned()))?;
-    let callers = provider.request_keys && config.provider_keys.takes_callers();
-    Ok(Endpoint {
-        name: Str::from(provider.name.as_str()),
-        tls: base.scheme == Scheme::Https,
-        authority,
-        prefix: base.prefix.clone(),
-        faces,
-        quirks: quirks(provider).map_err(fail)?,
-        usage_in_stream: provider.usage_in_stream,
-        headers: headers(provider).ok_or_else(|| fail("one of its `headers` is no header".to_owned()))?,
-        credential: credential(provider).ok_or_else(|| fail("its key or `auth` is no header".to_owned()))?,
-        caller_key: callers.then_some(key_header),
-        key_hint: provider.key_missing.as_deref().map(|why| {
-            let callers =
-                if callers { format!(", or send `{}` with the request", provider.key_header) } else { String::new() };
-            Str::from(format!("{why}{callers}"))
-        }),
-        unfilled: provider.params_missing.as_deref().map(Str::from),
-        timeouts: timeouts(&config.timeouts.with(&provider.timeouts).with(route), provider.timeouts.total),
-    })
+
+    /// A provider as a route with these timeouts reaches it.
+    pub(super) fn endpoint(&self, provider: &Provider) -> Result<Endpoint, BuildError> {
+        let mut faces = Vec::new();
+        for face in &provider.faces {
+            // A path that is spoken in no dialect of ours still passes under `/p/`.
+            let Some(dialect) = dialects::find(&face.dialect, &face.route_type).and_then(Dialect::upstream) else {
+                continue;
+            };
+            let base = face.base.as_ref().unwrap_or(&provider.base_url);
+            let path = base.path(&face.path);
+            let stream_path = face.stream_path.as_ref().map_or_else(|| path.clone(), |path| base.path(path));
+            let at = face.base.as_ref().map(|base| self.at(provider, base, Vec::new())).transpose()?;
+            faces.push(Face { dialect, at: at.map(Arc::new), path, stream_path });
+        }
+        self.at(provider, &provider.base_url, faces)
+    }
+
+    /// A provider at one of its hosts.
+    fn at(&self, provider: &Provider, base: &BaseUrl, faces: Vec<Face>) -> Result<Endpoint, BuildError> {
+        let fail = |reason: String| BuildError::Provider { provider: provider.name.clone(), reason };
+        let authority = match (base.scheme, self.sim) {
+            (Scheme::Sim, Some(address)) => address.to_string(),
+            _ => base.authority.clone(),
+        };
+        let authority: Authority =
+            authority.parse().map_err(|_| fail("its `base_url` has no valid host".to_owned()))?;
+        let key_header = provider.key_header.parse::<HeaderName>();
+        let key_header = key_header.map_err(|_| fail("its key header is no header name".to_owned()))?;
+        let callers = provider.request_keys && self.callers;
+        Ok(Endpoint {
+            name: Str::from(provider.name.as_str()),
+            tls: base.scheme == Scheme::Https,
+            authority,
+            prefix: base.prefix.clone(),
+            instead: faces.is_empty().then(|| Str::from(instead(provider))),
+            faces,
+            quirks: quirks(provider).map_err(fail)?,
+            usage_in_stream: provider.usage_in_stream,
+            headers: headers(provider).ok_or_else(|| fail("one of its `headers` is no header".to_owned()))?,
+            credential: credential(provider).ok_or_else(|| fail("its key or `auth` is no header".to_owned()))?,
+            caller_key: callers.then_some(key_header),
+            key_hint: provider.key_missing.as_deref().map(|why| {
+                let callers = if callers {
+                    format!(", or send `{}` with the request", provider.key_header)
+                } else {
+                    String::new()
+                };
+                Str::from(format!("{why}{callers}"))
+            }),
+            unfilled: provider.params_missing.as_deref().map(Str::from),
+            timeouts: timeouts(&self.timeouts.with(&provider.timeouts).with(&self.route), provider.timeouts.total),
+        })
+    }
+}
+
+/// What a provider without conversations has, in words.
+fn instead(provider: &Provider) -> String {
+    let names: Vec<String> = provider.operations.iter().map(|operation| format!("`{}`", operation.name)).collect();
+    let operations = if names.is_empty() { String::new() } else { format!("it has {}, and ", names.join(", ")) };
+    format!("{operations}its own API is at `/p/{}/...`", provider.name)
 }
 
 /// The timeouts of an attempt, of those of the configuration. The limit for a whole attempt is not among them: at the
@@ -140,12 +169,9 @@ fn headers(provider: &Provider) -> Option<HeaderMap> {
 fn credential(provider: &Provider) -> Option<Credential> {
     match &provider.auth {
         Auth::None => Some(Credential::None),
-        Auth::Header { name, scheme } => {
-            let prefix = match scheme.as_deref() {
-                None => Str::new(),
-
-                Some(scheme) => Str::from(format!("{scheme} ")),
-            };
+        Auth::Header { name, scheme, prefix } => {
+            let word = scheme.as_deref().map(|scheme| format!("{scheme} ")).unwrap_or_default();
+            let prefix = Str::from(word + prefix.as_deref().unwrap_or_default());
             let value = match &provider.key {
                 None => None,
                 Some(key) => {

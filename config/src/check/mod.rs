@@ -13,6 +13,7 @@ mod secrets;
 mod settings;
 
 use self::context::{At, Context};
+pub(crate) use self::providers::catalog_provider;
 use crate::document::Document;
 use crate::env::Env;
 use crate::raw::RawConfig;

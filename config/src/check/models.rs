@@ -119,6 +119,7 @@ impl Reader<'_> {
         if !names_target(at, provider, model, self.providers) {
             return None;
         }
+        let provider = self.providers.canonical(provider);
         Some(Step::Target(Target { provider: provider.to_owned(), model: model.to_owned(), weight, timeouts }))
     }
 }
@@ -129,6 +130,7 @@ pub(super) fn names_target(at: &At<'_>, provider: &str, model: &str, providers: 
         at.error(format!("expected a model after `{provider}/`"));
         return false;
     }
+    let provider = providers.canonical(provider);
     if !providers.knows(provider) {
         at.error(format!("unknown provider `{provider}`{}", did_you_mean(provider, providers.names())));
         return false;

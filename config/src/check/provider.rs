@@ -4,28 +4,22 @@ use super::context::At;
 use super::params::Params;
 use super::secrets::{from_env, secret};
 use super::settings::timeout_overrides;
-use crate::nearest::expected_one_of;
-use crate::raw::{RawAuth, RawAuthParts, RawModelNames, RawPaths, RawProvider};
+use crate::nearest::{expected_one_of, one_of};
+use crate::raw::{PathKind, RawAuth, RawAuthParts, RawModelNames, RawPaths, RawProvider, Spoken};
 use crate::secret::Secret;
-use crate::types::{Auth, BaseUrl, Face, Kind, ModelNames, Provider};
+use crate::types::{Auth, BaseUrl, Face, Kind, ModelNames, Operation, Provider};
 use crate::{DIALECTS, catalog};
 
 /// Endings of paths whose dialect has another path for streams, and what stands in their place there.
 const STREAMED: &[(&str, &str)] = &[
-    (GENERATE, ":streamGenerateContent?alt=sse"),
+    (":generateContent", ":streamGenerateContent?alt=sse"),
     (":rawPredict", ":streamRawPredict"),
-    (CONVERSE, "/converse-stream"),
+    ("/converse", "/converse-stream"),
     ("/invoke", "/invoke-with-response-stream"),
 ];
 
 /// Stands for a base URL that has a placeholder without a value. Nothing is ever sent there (RFC 6761, 6.4).
 const UNFILLED_BASE_URL: &str = "https://unfilled.invalid";
-
-/// Ending of a Gemini path.
-const GENERATE: &str = ":generateContent";
-
-/// Ending of a Bedrock path.
-const CONVERSE: &str = "/converse";
 
 /// Returns the variable that moves a provider: `OPENAI_EU_BASE_URL` for `openai-eu`.
 pub(super) fn base_url_variable(name: &str) -> String {
@@ -34,18 +28,24 @@ pub(super) fn base_url_variable(name: &str) -> String {
     format!("{word}_BASE_URL")
 }
 
-/// Builds a provider from an entry that has all its parts.
-pub(super) fn build(at: &At<'_>, name: &str, entry: &str, raw: &RawProvider) -> Option<Provider> {
+/// Builds a provider from an entry that has all its parts, those of `base` included.
+pub(super) fn build(
+    at: &At<'_>,
+    name: &str,
+    entry: &str,
+    raw: &RawProvider,
+    base: Option<&RawProvider>,
+) -> Option<Provider> {
     let auth = auth(&at.key("auth"), raw.auth.as_ref());
     let (key, key_missing) = key(at, raw, auth.as_ref());
     // A local server takes a key if it has one, and none if it has not.
     let auth = auth.map(|auth| if raw.keyless == Some(true) && key.is_none() { Auth::None } else { auth });
     let params = Params::read(at, raw);
-    let base_url = base_url(at, name, raw, &params);
-    let paths = filled(at, raw, &params);
+    let (base_url, moved) = base_url(at, name, raw, &params).unzip();
+    let paths = filled(at, raw, &params, moved.unwrap_or(false));
     let faces = paths.as_ref().and_then(|paths| faces(at, raw, paths));
     let headers = headers(at, raw, &params);
-    params.refuse_unused(catalog::entry(entry));
+    params.refuse_unused(base);
     let key_header = catalog::key_header(name, raw);
     if !is_header_name(&key_header) {
         at.key("key_header").error(format!("invalid header name `{key_header}`"));
@@ -55,11 +55,13 @@ pub(super) fn build(at: &At<'_>, name: &str, entry: &str, raw: &RawProvider) -> 
     Some(Provider {
         name: name.to_owned(),
         entry: entry.to_owned(),
+        aliases: aliases(at, raw),
         title: raw.title.clone().unwrap_or_else(|| name.to_owned()),
         kind: raw.kind.unwrap_or(Kind::Vendor),
         base_url: base_url?,
         faces: faces?,
-        models_path: paths.and_then(|paths| paths.models),
+        operations: paths.as_ref().map(operations).unwrap_or_default(),
+        models_path: paths.and_then(|paths| paths.get("models").map(str::to_owned)),
         auth: auth?,
         key,
         key_missing,
@@ -74,33 +76,89 @@ pub(super) fn build(at: &At<'_>, name: &str, entry: &str, raw: &RawProvider) -> 
     })
 }
 
-/// The file's URL wins over the variables, and a variable over the catalog's.
-fn base_url(at: &At<'_>, name: &str, raw: &RawProvider, params: &Params<'_>) -> Option<BaseUrl> {
+fn aliases(at: &At<'_>, raw: &RawProvider) -> Vec<String> {
+    let aliases = raw.aliases.clone().unwrap_or_default();
+    for alias in aliases.iter().filter(|alias| !is_name(alias)) {
+        at.key("aliases").error(format!("invalid provider name `{alias}`, expected letters, digits, `-`, `_` and `.`"));
+    }
+    aliases
+}
+
+/// Tells whether a text can stand before the slash in `provider/model`.
+pub(super) fn is_name(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(inner)
+}
+
+/// The file's URL or region wins over the variables, and a variable over the catalog's. Says too whether it is another than
+/// the catalog's.
+fn base_url(at: &At<'_>, name: &str, raw: &RawProvider, params: &Params<'_>) -> Option<(BaseUrl, bool)> {
     let own = base_url_variable(name);
     let written = at.key("base_url");
     let variables = || std::iter::once(&own).chain(raw.base_url_env.iter().flatten());
     let from_env = || variables().find_map(|name| Some((at.var(name)?, format!("`{name}`"))));
-    let (text, source) = (!written.is_written())
-        .then(from_env)
-        .flatten()
-        .unwrap_or_else(|| (raw.base_url.clone().unwrap_or_default(), "base url".to_owned()));
+    let from_file = written.is_written().then(|| (raw.base_url.clone().unwrap_or_default(), "base url".to_owned()));
+    let region = region(at, raw);
+    let moved = from_file.or(region).or_else(from_env);
+    let is_moved = moved.is_some();
+    let (text, source) = moved.unwrap_or_else(|| (raw.base_url.clone().unwrap_or_default(), "base url".to_owned()));
     let text = params.base_url(&written, text.trim());
     let text = text.as_deref().unwrap_or(UNFILLED_BASE_URL);
     // The text is not shown: where it is wrong, it may hold a password.
-    written.take(BaseUrl::parse(text).map_err(|reason| format!("invalid {source}, {reason}")))
+    let url = written.take(BaseUrl::parse(text).map_err(|reason| format!("invalid {source}, {reason}")));
+    Some((url?, is_moved))
+}
+
+/// The base URL of the region that the file names.
+fn region(at: &At<'_>, raw: &RawProvider) -> Option<(String, String)> {
+    let name = raw.region.as_deref()?;
+    let at_region = at.key("region");
+    if at.key("base_url").is_written() {
+        at_region.error("`base_url` and `region` both say where the provider is, expected one of them".to_owned());
+        return None;
+    }
+    let regions = raw.regions.as_ref().map(|regions| regions.0.as_slice()).unwrap_or_default();
+    let Some((_, url)) = regions.iter().find(|(other, _)| other == name) else {
+        let known: Vec<&str> = regions.iter().map(|(name, _)| name.as_str()).collect();
+        let hint =
+            if known.is_empty() { ", this provider has no `regions`".to_owned() } else { expected_one_of(name, known) };
+        at_region.error(format!("unknown region `{name}`{hint}"));
+        return None;
+    };
+    Some((url.clone(), format!("base url of region `{name}`")))
 }
 
 /// The entry's paths with their placeholders filled. One that has no value stays: the provider cannot be used then.
-fn filled(at: &At<'_>, raw: &RawProvider, params: &Params<'_>) -> Option<RawPaths> {
+///
+/// Where the operator has moved the provider, an endpoint that the catalog knows at another host is taken to have moved
+/// along: nothing goes to a host that somebody meant to keep away from.
+fn filled(at: &At<'_>, raw: &RawProvider, params: &Params<'_>, moved: bool) -> Option<RawPaths> {
     let at = at.key("paths");
     let mut paths = raw.paths.clone().unwrap_or_default();
-    check_paths(&at, &mut paths)?;
-    for (name, path) in named_mut(&mut paths) {
-        if let Some(template) = path.as_deref() {
-            *path = params.path(&at.key(name), template).or_else(|| path.take());
+    let mut sound = true;
+    for (kind, path) in paths.iter_mut() {
+        let at = at.key(kind.name);
+        if let Err(reason) = check_path(kind, path) {
+            at.error(format!("invalid path `{path}`, {reason}"));
+            sound = false;
+            continue;
+        }
+        if let Some(filled) = params.path(&at, path) {
+            *path = filled;
+        }
+        if moved && !at.is_written() {
+            *path = origin_and_path(path).1.to_owned();
         }
     }
-    Some(paths)
+    sound.then_some(paths)
+}
+
+/// Takes a whole URL apart behind its host; a path has no host.
+fn origin_and_path(path: &str) -> (Option<&str>, &str) {
+    let Some(scheme) = path.find("://").filter(|_| !path.starts_with('/')) else { return (None, path) };
+    let host = scheme + 3;
+    let end = path.get(host..).and_then(|rest| rest.find('/')).map_or(path.len(), |slash| host + slash);
+    path.split_at_checked(end).map_or((None, path), |(origin, path)| (Some(origin), path))
 }
 
 fn auth(at: &At<'_>, raw: Option<&RawAuth>) -> Option<Auth> {
@@ -109,16 +167,18 @@ fn auth(at: &At<'_>, raw: Option<&RawAuth>) -> Option<Auth> {
         Some(RawAuth::Parts(parts)) => parts,
     };
     match parts {
-        RawAuthParts { header: Some(header), scheme, query: None } => {
+        RawAuthParts { header: Some(header), scheme, prefix, query: None } => {
             if !is_header_name(header) {
                 at.key("header").error(format!("invalid header name `{header}`"));
                 return None;
             }
-            Some(Auth::Header { name: header.to_ascii_lowercase(), scheme: scheme.clone() })
+            Some(Auth::Header { name: header.to_ascii_lowercase(), scheme: scheme.clone(), prefix: prefix.clone() })
         }
-        RawAuthParts { header: None, scheme: None, query: Some(query) } => Some(Auth::Query { name: query.clone() }),
+        RawAuthParts { header: None, scheme: None, prefix: None, query: Some(query) } => {
+            Some(Auth::Query { name: query.clone() })
+        }
         _ => {
-            at.error("expected either `header`, with or without `scheme`, or `query`".to_owned());
+            at.error("expected either `header`, with or without `scheme` and `prefix`, or `query`".to_owned());
             None
         }
     }
@@ -143,63 +203,55 @@ fn key(at: &At<'_>, raw: &RawProvider, auth: Option<&Auth>) -> (Option<Secret>, 
 
 fn faces(at: &At<'_>, raw: &RawProvider, paths: &RawPaths) -> Option<Vec<Face>> {
     let dialect = raw.dialect.as_deref().unwrap_or_default();
-    if !DIALECTS.contains(&dialect) {
+    if let Some(dialect) = &raw.dialect
+        && !DIALECTS.contains(&dialect.as_str())
+    {
         let hint = expected_one_of(dialect, DIALECTS.iter().copied());
         at.key("dialect").error(format!("unknown dialect `{dialect}`{hint}"));
         return None;
     }
-    let faces = catalog::faces(dialect, paths).into_iter().map(|(dialect, route_type, path)| {
-        let stream_path =
-            STREAMED.iter().find_map(|(whole, streamed)| Some(format!("{}{streamed}", path.strip_suffix(whole)?)));
-        Face { dialect, route_type: route_type.to_owned(), path, stream_path }
-    });
-    let faces: Vec<Face> = faces.collect();
-    if faces.is_empty() {
-        at.key("paths").error(
-            "expected one of `chat`, `messages`, `generate_content`, `cohere_chat`, `ollama_chat`, `converse`, `responses`, \
-             `completions` or `generate`"
-                .to_owned(),
-        );
+    if let (None, Some((kind, _))) = (&raw.dialect, paths.iter().find(|(kind, _)| kind.spoken == Spoken::Own)) {
+        let dialects = one_of(DIALECTS.iter().copied());
+        at.error(format!("missing key `dialect`, `paths.{}` is spoken in it, expected {dialects}", kind.name));
         return None;
     }
-    Some(faces)
+    let faces = catalog::faces(dialect, paths).into_iter().map(|(dialect, route_type, path)| {
+        let (base, path) = placed(&path);
+        let stream_path =
+            STREAMED.iter().find_map(|(whole, streamed)| Some(format!("{}{streamed}", path.strip_suffix(whole)?)));
+        Face { dialect, route_type: route_type.to_owned(), base, path, stream_path }
+    });
+    Some(faces.collect())
 }
 
-/// The paths by name.
-fn named_mut(paths: &mut RawPaths) -> [(&'static str, &mut Option<String>); 12] {
-    [
-        ("chat", &mut paths.chat),
-        ("messages", &mut paths.messages),
-        ("generate_content", &mut paths.generate_content),
-        ("cohere_chat", &mut paths.cohere_chat),
-        ("ollama_chat", &mut paths.ollama_chat),
-        ("converse", &mut paths.converse),
-        ("responses", &mut paths.responses),
-        ("completions", &mut paths.completions),
-        ("generate", &mut paths.generate),
-        ("count_tokens", &mut paths.count_tokens),
-        ("bedrock_count_tokens", &mut paths.bedrock_count_tokens),
-        ("models", &mut paths.models),
-    ]
+fn operations(paths: &RawPaths) -> Vec<Operation> {
+    let operations = paths.iter().filter(|(kind, _)| kind.is_operation()).map(|(kind, path)| {
+        let (base, path) = placed(path);
+        Operation { name: kind.name, route_type: kind.route_type, base, path }
+    });
+    operations.collect()
 }
 
-fn check_paths(at: &At<'_>, paths: &mut RawPaths) -> Option<()> {
-    let mut sound = Some(());
-    for (name, path) in named_mut(paths) {
-        let Some(path) = path else { continue };
-        let wrong = |c: char| c.is_whitespace() || c.is_control() || !c.is_ascii() || c == '#';
-        if !path.starts_with('/') || path.contains(wrong) {
-            at.key(name).error(format!("invalid path `{path}`, expected one that begins with `/`"));
-            sound = None;
-        } else if name == "generate_content" && !path.ends_with(GENERATE) {
-            at.key(name).error(format!("invalid path `{path}`, expected `{GENERATE}` at its end"));
-            sound = None;
-        } else if name == "converse" && !path.ends_with(CONVERSE) {
-            at.key(name).error(format!("invalid path `{path}`, expected `{CONVERSE}` at its end"));
-            sound = None;
-        }
+/// Tells a checked path's host from the path below it.
+fn placed(path: &str) -> (Option<BaseUrl>, String) {
+    let (origin, path) = origin_and_path(path);
+    (origin.and_then(|origin| BaseUrl::parse(origin).ok()), path.to_owned())
+}
+
+fn check_path(kind: &PathKind, path: &str) -> Result<(), String> {
+    let (origin, below) = origin_and_path(path);
+    if let Some(origin) = origin {
+        // A placeholder in a host would need other care than one in a path.
+        BaseUrl::parse(origin).map_err(|reason| format!("as a whole URL, {reason}"))?;
     }
-    sound
+    let wrong = |c: char| c.is_whitespace() || c.is_control() || !c.is_ascii() || c == '#';
+    if !below.starts_with('/') || below.contains(wrong) {
+        return Err("expected one that begins with `/`".to_owned());
+    }
+    if !below.ends_with(kind.ending) {
+        return Err(format!("expected `{}` at its end", kind.ending));
+    }
+    Ok(())
 }
 
 fn headers(at: &At<'_>, raw: &RawProvider, params: &Params<'_>) -> Vec<(String, String)> {

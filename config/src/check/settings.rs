@@ -168,9 +168,17 @@ pub(super) fn passthrough(at: &At<'_>, raw: Option<&RawPassthrough>, providers: 
     for (name, list) in [("allow", &raw.allow), ("deny", &raw.deny)] {
         for (index, pattern) in list.iter().flatten().enumerate() {
             let provider = pattern.split('/').next().unwrap_or_default();
-            if !provider.contains('*') && !providers.knows(provider) {
+            if provider.contains('*') {
+                continue;
+            }
+            let at = at.key(name).item(index);
+            if !providers.knows(provider) {
                 let hint = did_you_mean(provider, providers.names());
-                at.key(name).item(index).error(format!("unknown provider `{provider}`{hint}"));
+                at.error(format!("unknown provider `{provider}`{hint}"));
+            } else if providers.canonical(provider) != provider {
+                // It would be compared with the provider's own name, and neither allow nor deny anything.
+                let own = providers.canonical(provider);
+                at.error(format!("`{provider}` is an alias, expected the provider's name `{own}`"));
             }
         }
     }

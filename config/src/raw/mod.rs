@@ -7,6 +7,7 @@ mod key;
 mod model;
 mod named;
 mod param;
+mod paths;
 mod provider;
 mod route;
 mod scalar;
@@ -19,7 +20,8 @@ pub(crate) use self::key::RawKey;
 pub(crate) use self::model::{RawModel, RawTarget};
 pub(crate) use self::named::Named;
 pub(crate) use self::param::{RawParam, RawParamParts};
-pub(crate) use self::provider::{RawAuth, RawAuthParts, RawModelNames, RawPaths, RawProvider};
+pub(crate) use self::paths::{CHAT, COUNT, PATHS, PathKind, RawPaths, Spoken};
+pub(crate) use self::provider::{RawAuth, RawAuthParts, RawModelNames, RawProvider};
 pub(crate) use self::route::{RawDialects, RawRoute};
 pub(crate) use self::scalar::{RawDuration, RawSecret, RawSize};
 pub(crate) use self::settings::{
@@ -70,11 +72,4 @@ pub(crate) struct RawConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawRoutes {
     pub(crate) routes: Vec<RawRoute>,
-}
-
-/// A file of providers.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawCatalog {
-    pub(crate) providers: Named<RawProvider>,
 }

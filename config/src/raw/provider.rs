@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::param::over_params;
-use super::{Named, RawParam, RawSecret, RawTimeoutOverrides};
-use crate::types::Kind;
+use super::{Named, RawParam, RawPaths, RawSecret, RawTimeoutOverrides};
+use crate::types::{Confidence, Kind};
 
 /// A provider. What it does not say is taken from the catalog entry of its `type` or name.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -15,6 +15,8 @@ pub(crate) struct RawProvider {
     /// Catalog entry to start from, where the provider's own name is not one.
     #[serde(rename = "type")]
     pub(crate) entry: Option<String>,
+    /// Further names in `provider/model`.
+    pub(crate) aliases: Option<Vec<String>>,
     /// Name for people.
     pub(crate) title: Option<String>,
     /// What stands behind it.
@@ -23,11 +25,16 @@ pub(crate) struct RawProvider {
     pub(crate) base_url: Option<String>,
     /// Environment variables that may hold `base_url`, in order, where the file does not say it.
     pub(crate) base_url_env: Option<Vec<String>>,
+    /// Base URLs of regions, by the name that `region` may have.
+    pub(crate) regions: Option<Named<String>>,
+    /// Region whose base URL is used, one of `regions`.
+    pub(crate) region: Option<String>,
     /// Values for placeholders such as `{project}` in `base_url`, `paths` and `headers`.
     pub(crate) params: Option<Named<RawParam>>,
-    /// Dialect of the `chat` path: `openai`, `anthropic`, `gemini`, `bedrock`, `cohere` or `ollama`.
+    /// Dialect of the `chat` path: `openai`, `anthropic`, `gemini`, `bedrock`, `cohere` or `ollama`. A provider without
+    /// conversations has none.
     pub(crate) dialect: Option<String>,
-    /// How a request shows its key: `none`, `{header: name, scheme: Bearer}` or `{query: name}`.
+    /// How a request shows its key: `none`, `{header: name, scheme: Bearer, prefix: text}` or `{query: name}`.
     pub(crate) auth: Option<RawAuth>,
     /// The provider's key. Default: the first variable of `env` that is set.
     pub(crate) api_key: Option<RawSecret>,
@@ -53,6 +60,8 @@ pub(crate) struct RawProvider {
     pub(crate) timeouts: Option<RawTimeoutOverrides>,
     /// Takes a key that a caller sends in `key_header`. Default: `true`.
     pub(crate) request_keys: Option<bool>,
+    /// How the entry is known, for people.
+    pub(crate) facts: Option<RawFacts>,
 }
 
 /// How a request shows its key.
@@ -81,39 +90,23 @@ pub(crate) struct RawAuthParts {
     pub(crate) header: Option<String>,
     /// Word before the key, with a space between: `Bearer`.
     pub(crate) scheme: Option<String>,
+    /// Text right before the key, with nothing between.
+    pub(crate) prefix: Option<String>,
     /// Query parameter that carries the key.
     pub(crate) query: Option<String>,
 }
 
-/// Paths of endpoints, appended to `base_url`; `{model}` stands for the model's id.
+/// How an entry is known: what `lockgate providers` and the table of providers show, and nothing else goes by.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Paths")]
-pub(crate) struct RawPaths {
-    /// Chat in the provider's `dialect`.
-    pub(crate) chat: Option<String>,
-    /// Messages, in the `anthropic` dialect.
-    pub(crate) messages: Option<String>,
-    /// Content generation, in the `gemini` dialect; ends in `:generateContent`.
-    pub(crate) generate_content: Option<String>,
-    /// Chat, in the `cohere` dialect.
-    pub(crate) cohere_chat: Option<String>,
-    /// Chat, in the `ollama` dialect.
-    pub(crate) ollama_chat: Option<String>,
-    /// Converse, in the `bedrock` dialect; ends in `/converse`.
-    pub(crate) converse: Option<String>,
-    /// Responses, in the `openai` dialect.
-    pub(crate) responses: Option<String>,
-    /// Legacy completions, in the `openai` dialect.
-    pub(crate) completions: Option<String>,
-    /// Generation from one prompt, in the `ollama` dialect.
-    pub(crate) generate: Option<String>,
-    /// Counting of tokens, in the provider's `dialect`; in `openai`, for Responses.
-    pub(crate) count_tokens: Option<String>,
-    /// Counting of tokens, in the `bedrock` dialect.
-    pub(crate) bedrock_count_tokens: Option<String>,
-    /// The list of models.
-    pub(crate) models: Option<String>,
+#[schemars(rename = "Facts")]
+pub(crate) struct RawFacts {
+    /// How sure the address and the main path are.
+    pub(crate) confidence: Option<Confidence>,
+    /// Where they were read: repositories as `owner/name`, or pages.
+    pub(crate) sources: Option<Vec<String>>,
+    /// Keys of `paths` that were seen in no source: known of services of this kind, to be tried before they are relied on.
+    pub(crate) unverified: Option<Vec<String>>,
 }
 
 /// Models of a provider: a list of ids, or prefixes and ids.
@@ -145,10 +138,13 @@ impl RawProvider {
         let base = base.clone();
         Self {
             entry: self.entry.or(base.entry),
+            aliases: self.aliases.or(base.aliases),
             title: self.title.or(base.title),
             kind: self.kind.or(base.kind),
             base_url: self.base_url.or(base.base_url),
             base_url_env: self.base_url_env.or(base.base_url_env),
+            regions: self.regions.or(base.regions),
+            region: self.region.or(base.region),
             params: over_params(self.params, base.params),
             dialect: self.dialect.or(base.dialect),
             auth: self.auth.or(base.auth),
@@ -164,6 +160,7 @@ impl RawProvider {
             enabled: self.enabled.or(base.enabled),
             timeouts: self.timeouts.or(base.timeouts),
             request_keys: self.request_keys.or(base.request_keys),
+            facts: self.facts.or(base.facts),
         }
     }
 }
@@ -180,19 +177,8 @@ fn over_headers(own: Option<Named<String>>, base: Option<Named<String>>) -> Opti
 }
 
 fn over_paths(own: Option<RawPaths>, base: Option<RawPaths>) -> Option<RawPaths> {
-    let (Some(own), Some(base)) = (own.clone(), base.clone()) else { return own.or(base) };
-    Some(RawPaths {
-        chat: own.chat.or(base.chat),
-        messages: own.messages.or(base.messages),
-        generate_content: own.generate_content.or(base.generate_content),
-        cohere_chat: own.cohere_chat.or(base.cohere_chat),
-        ollama_chat: own.ollama_chat.or(base.ollama_chat),
-        converse: own.converse.or(base.converse),
-        responses: own.responses.or(base.responses),
-        completions: own.completions.or(base.completions),
-        generate: own.generate.or(base.generate),
-        count_tokens: own.count_tokens.or(base.count_tokens),
-        bedrock_count_tokens: own.bedrock_count_tokens.or(base.bedrock_count_tokens),
-        models: own.models.or(base.models),
-    })
+    match (own, base) {
+        (Some(own), Some(base)) => Some(own.over(base)),
+        (own, base) => own.or(base),
+    }
 }

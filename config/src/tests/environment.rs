@@ -117,13 +117,13 @@ fn secrets_come_from_files_beside_the_configuration() {
 #[test]
 fn callers_can_wake_what_nobody_configured() {
     let config = loaded("providers: {xai: {enabled: false}}", &MapEnv::new());
-    let dormant: Vec<_> = config.dormant.iter().map(|provider| provider.name.as_str()).collect();
+    let dormant: Vec<_> = config.dormant.names().collect();
     assert!(dormant.contains(&"openai"));
     assert!(!dormant.contains(&"xai"), "it is switched off");
     assert!(!dormant.contains(&"ollama"), "nobody said that there is a local server");
     assert!(config.provider("xai").is_none());
     let config = loaded("provider_keys: configured", &MapEnv::new());
-    assert_eq!((config.provider_keys, config.dormant.len()), (ProviderKeys::Configured, 0));
+    assert_eq!((config.provider_keys, config.dormant.names().count()), (ProviderKeys::Configured, 0));
 }
 
 #[test]

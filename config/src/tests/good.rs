@@ -21,7 +21,7 @@ providers:
 ";
     let config = loaded(text, &MapEnv::new());
     let [a, g, o] = &config.providers[..3] else { panic!("three are configured") };
-    assert_eq!(a.auth, Auth::Header { name: "x-api-key".to_owned(), scheme: None });
+    assert_eq!(a.auth, Auth::Header { name: "x-api-key".to_owned(), scheme: None, prefix: None });
     let headers = [("x-team", "a"), ("anthropic-version", "2023-06-01")];
     assert_eq!(a.headers, headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
     assert_eq!(a.base_url.path(&a.faces[0].path), "/v1/messages");

@@ -221,7 +221,7 @@ fn providers() {
     );
     one(
         "providers: {openai: {auth: {scheme: Bearer}}}\n",
-        "1:22 /providers/openai/auth: expected either `header`, with or without `scheme`, or `query`",
+        "1:22 /providers/openai/auth: expected either `header`, with or without `scheme` and `prefix`, or `query`",
     );
     one("providers: {openai: {auth: non}}\n", "1:28 /providers/openai/auth: unknown value `non`, did you mean `none`?");
     one(

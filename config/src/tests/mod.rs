@@ -1,9 +1,12 @@
 //! The crate from outside: texts in, configurations or reports out.
 
+mod catalog;
 mod data;
 mod environment;
+mod facts;
 mod good;
 mod mistakes;
+mod page;
 mod params;
 mod robustness;
 

@@ -1,5 +1,6 @@
 //! What the gateway uses: checked, defaults applied, names resolved.
 
+mod dormant;
 mod key;
 mod media;
 mod model;
@@ -11,11 +12,12 @@ mod url;
 
 use std::net::SocketAddr;
 
+pub use self::dormant::Dormant;
 pub use self::key::{Glob, Key, KeyMaterial};
 pub use self::media::{Exempt, Media, Network};
 pub use self::model::{Balance, Model, Target};
 pub use self::path::{PathPattern, Segment};
-pub use self::provider::{Auth, Face, Kind, ModelNames, Provider, ProviderKeys};
+pub use self::provider::{Auth, Confidence, Face, Kind, ModelNames, Operation, Provider, ProviderKeys};
 pub use self::route::{ModelOverride, Route};
 pub use self::settings::{
     Failover, FailoverOverrides, Limits, Listener, Log, LogFormat, Passthrough, TimeoutOverrides, Timeouts, Tls,
@@ -33,7 +35,7 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// Catalog providers that nobody switched on. Only a key that a caller sends can wake one; none of them is here
     /// where callers' keys are not taken.
-    pub dormant: Vec<Provider>,
+    pub dormant: Dormant,
     /// Model names of the operator's own.
     pub models: Vec<Model>,
     /// Routes in order of precedence: the operator's, then the built-in ones.

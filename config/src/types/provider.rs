@@ -15,14 +15,19 @@ pub struct Provider {
     pub name: String,
     /// Catalog entry it stems from, or its own name.
     pub entry: String,
+    /// Further names in `provider/model`; a provider's own name comes before another's alias.
+    pub aliases: Vec<String>,
     /// Name for people.
     pub title: String,
     /// What stands behind it.
     pub kind: Kind,
     /// Where it is.
     pub base_url: BaseUrl,
-    /// Dialects it speaks and where, the preferred one first; at least one.
+    /// Dialects it speaks and where, the preferred one first. None where it has no conversations: it can be asked under
+    /// `/p/` then, and for its operations.
     pub faces: Vec<Face>,
+    /// What it does beside conversations in the form that everybody has taken over.
+    pub operations: Vec<Operation>,
     /// Path of the list of models, where it has one.
     pub models_path: Option<String>,
     /// How a request shows its key.
@@ -56,10 +61,37 @@ pub struct Face {
     pub dialect: String,
     /// Route type of its endpoint; `llm/v1/chat` for chat in the dialect's usual form.
     pub route_type: String,
+    /// The host of this endpoint alone, where it is not that of the provider's base URL.
+    pub base: Option<BaseUrl>,
     /// Path of whole answers, to be joined to the base URL; may hold `{model}`.
     pub path: String,
     /// Path of streamed answers, with its query, where it differs.
     pub stream_path: Option<String>,
+}
+
+/// An endpoint beside conversations: embeddings, images, files. Its form is the one of the route type, whoever has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// What it is called under `paths` (`embeddings`).
+    pub name: &'static str,
+    /// What is asked for (`llm/v1/embeddings`).
+    pub route_type: &'static str,
+    /// The host of this endpoint alone, where it is not that of the provider's base URL.
+    pub base: Option<BaseUrl>,
+    /// Its path, to be joined to the base URL; may hold `{model}`.
+    pub path: String,
+}
+
+/// How sure a catalog entry's address and main path are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// Seen in two independent places, or in the vendor's own documentation.
+    High,
+    /// Seen in one place, or two places differ.
+    Medium,
+    /// The service may be gone, or promises nothing.
+    Low,
 }
 
 /// What stands behind a provider.
@@ -89,6 +121,8 @@ pub enum Auth {
         name: String,
         /// Word before the key.
         scheme: Option<String>,
+        /// Text right before the key, behind the word.
+        prefix: Option<String>,
     },
     /// In a query parameter.
     Query {
@@ -119,12 +153,36 @@ pub enum ProviderKeys {
     Both,
 }
 
+// === impl Confidence ===
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        })
+    }
+}
+
 // === impl Provider ===
 
 impl Provider {
     /// Tells whether requests can be sent to it without a caller's help.
     pub fn is_ready(&self) -> bool {
         (self.key.is_some() || self.auth == Auth::None) && self.params_missing.is_none()
+    }
+
+    /// Lists what it can be asked for, chat in whichever dialect being one thing.
+    pub fn offers(&self) -> Vec<&str> {
+        let mut offers: Vec<&str> = Vec::new();
+        for name in self.faces.iter().filter_map(|face| face.route_type.rsplit('/').next()) {
+            if !offers.contains(&name) {
+                offers.push(name);
+            }
+        }
+        offers.extend(self.operations.iter().map(|operation| operation.name));
+        offers
     }
 
     /// Returns the face of a dialect.
@@ -141,6 +199,7 @@ impl fmt::Debug for Provider {
             .field("entry", &self.entry)
             .field("base_url", &self.base_url.to_string())
             .field("faces", &self.faces)
+            .field("operations", &self.operations)
             .field("auth", &self.auth)
             .field("key", &self.key)
             .field("key_missing", &self.key_missing)

@@ -176,6 +176,8 @@ pub enum Fault {
     InvalidAnswer,
     /// The upstream refused the gateway's own key.
     Auth,
+    /// The target does not do what is asked.
+    Target,
     /// Media that the target cannot fetch itself could not be had: only a target that can may help.
     Media,
 }
@@ -191,6 +193,7 @@ impl Fault {
             Self::Server => "server",
             Self::InvalidAnswer => "invalid_answer",
             Self::Auth => "auth",
+            Self::Target => "target",
             Self::Media => "media",
         }
     }
@@ -264,6 +267,18 @@ impl AttemptError {
 
     fn unusable(target: &Target, why: &Str) -> Self {
         Self::with_fault(Fault::Auth, unusable(&target.provider, why))
+    }
+
+    /// The target does not do what is asked. Another one may.
+    fn not_offered(target: &Target) -> Self {
+        let provider = &target.provider;
+        let message = match &target.endpoint.instead {
+            Some(instead) => format!("provider `{provider}` has no conversations: {instead}"),
+            None => format!("provider `{provider}` has no endpoint for what is asked: choose another model"),
+        };
+        let info =
+            ErrorInfo { param: Some(Str::from_static("model")), ..ErrorInfo::new(ErrorClass::InvalidRequest, message) };
+        Self::with_fault(Fault::Target, info.with_code("not_offered"))
     }
 
     fn invalid_answer(target: &Target, what: &dyn std::fmt::Display) -> Self {

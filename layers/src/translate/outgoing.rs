@@ -66,7 +66,7 @@ pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, Atte
         return Err(AttemptError::unusable(target, why));
     }
     let Some((face, speech)) = attempt.face() else {
-        return Err(AttemptError::invalid_answer(target, &"it has no endpoint for what is asked"));
+        return Err(AttemptError::not_offered(target));
     };
     let speak = DialectTarget {
         model: &target.model,
@@ -87,7 +87,7 @@ pub(super) fn prepare(attempt: &Attempt, state: &State) -> Result<Prepared, Atte
     let wire = face.dialect.host_wire(&speak);
     let request = request(call, target, face, wire, body, &lane)?;
     let outgoing = Outgoing {
-        endpoint: endpoint.clone(),
+        endpoint: face.at.as_ref().unwrap_or(endpoint).clone(),
         connect: target.timeouts.connect,
         caller_key: credential::caller_key(&call.headers, endpoint),
         request,
