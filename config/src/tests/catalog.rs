@@ -119,6 +119,21 @@ fn names_and_headers_are_unique() {
     assert_unique("the title", entries.iter().map(|entry| (entry.title.clone(), entry.name)));
 }
 
+/// The order of the files decides who is asked for a bare name, so a shorter prefix must not stand before a longer one.
+#[test]
+fn no_entry_takes_the_model_names_of_a_later_one() {
+    let prefixes: Vec<(&str, String)> = catalog()
+        .iter()
+        .flat_map(|entry| switched_on(entry).models.prefixes.into_iter().map(|prefix| (entry.name, prefix)))
+        .collect();
+    assert!(prefixes.len() > 40, "{prefixes:?}");
+    for (index, (later, prefix)) in prefixes.iter().enumerate() {
+        let mut before = prefixes.iter().take(index).filter(|(name, _)| name != later);
+        let taken = before.find(|(_, other)| prefix != other && prefix.starts_with(other.as_str()));
+        assert_eq!(taken, None, "bare names of `{later}` that begin with `{prefix}` go elsewhere");
+    }
+}
+
 #[test]
 fn variables_are_shared_knowingly() {
     let mut owners: BTreeMap<String, Vec<&str>> = BTreeMap::new();
