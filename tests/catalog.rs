@@ -107,7 +107,7 @@ fn answer(seen: &Seen) -> Script {
             "content": [{"type": "text", "text": ANSWER}]}, "usage": {"tokens": {"input_tokens": 11, "output_tokens": 7}}})
     } else if path.ends_with(":generateContent") {
         return Face::Gemini.script(ANSWER, false);
-    } else if path.ends_with("/messages") || path.ends_with(":rawPredict") {
+    } else if ["/messages", ":rawPredict", "/invoke"].iter().any(|ending| path.ends_with(ending)) {
         return Face::Anthropic.script(ANSWER, false);
     } else {
         return Face::OpenAi.script(ANSWER, false);
@@ -126,7 +126,8 @@ fn assert_shape(seen: &Seen, entry: &CatalogEntry, chat: &Capability) {
         _ => &body["messages"][0]["content"],
     };
     assert_eq!(said, "hello", "{}: {body}", entry.name);
-    let in_path = ["gemini", "bedrock"].contains(&dialect) || chat.path.contains(":rawPredict");
+    let in_path =
+        ["gemini", "bedrock"].contains(&dialect) || chat.path.contains(":rawPredict") || chat.path.ends_with("/invoke");
     assert_eq!(body["model"].as_str(), (!in_path).then_some("m-1"), "{}: {body}", entry.name);
     assert_eq!(body["max_tokens"].is_u64(), dialect == "anthropic", "{}: {body}", entry.name);
 }
@@ -160,7 +161,7 @@ async fn every_chat_of_the_catalog_is_asked_as_its_entry_says() {
 
 #[tokio::test]
 async fn what_has_no_conversations_says_so_and_is_reached_under_its_own_path() {
-    let entries: Vec<CatalogEntry> = entries().into_iter().filter(|entry| chat(entry).is_none()).collect();
+    let entries: Vec<CatalogEntry> = entries().into_iter().filter(|entry| entry.dialects.is_empty()).collect();
     let upstream = Upstream::start(|_| Script::json(200, "{}")).await;
     let gateway = gateway(&upstream, &entries).await;
     let mut client = Client::open(gateway.port).await;
@@ -186,6 +187,26 @@ async fn what_has_no_conversations_says_so_and_is_reached_under_its_own_path() {
     }
     assert!(entries.len() > 60, "{} providers have no conversations", entries.len());
     gateway.still_serves().await;
+}
+
+#[tokio::test]
+async fn a_provider_of_completions_alone_answers_chat() {
+    let upstream = Upstream::start(|_| {
+        let choice = json!({"index": 0, "text": ANSWER, "finish_reason": "stop", "logprobs": null});
+        Script::json(
+            200,
+            &json!({"id": "c", "object": "text_completion", "created": 1, "choices": [choice]}).to_string(),
+        )
+    })
+    .await;
+    let config = Config::new().env("GOOSEAI_API_KEY", "sk-goose").env("GOOSEAI_BASE_URL", &upstream.url());
+    let gateway = Gateway::start(config).await;
+    let rsp = gateway.ask(&Face::OpenAi.ask("gooseai/m-1", "hello", false)).await.expect_status(200);
+    assert_eq!(rsp.json()["choices"][0]["message"]["content"], json!(ANSWER));
+    let seen = upstream.only();
+    assert_eq!(seen.head.target(), "/v1/engines/m-1/completions");
+    let body: Value = serde_json::from_slice(&seen.body).expect("a body of JSON goes out");
+    assert!(body["prompt"].as_str().is_some_and(|prompt| prompt.contains("hello")), "{body}");
 }
 
 #[tokio::test]
