@@ -235,12 +235,14 @@ proptest! {
             .collect();
         for upstream in upstreams() {
             let wire = Wire::new(upstream, &parts);
+            // Legacy completions know no calls.
+            let carried = if upstream.name() == "openai_completions" { &[][..] } else { &sent[..] };
             for (order, wire) in [("sequence", wire.in_sequence()), ("turns", wire.in_turns(&turns))] {
                 let read = |hidden| events(upstream, restyle(upstream.stream_form(), &wire, Style { ascii, hidden }));
                 let fast = read(false);
                 prop_assert_eq!(&fast, &read(true), "{} in {}", upstream.name(), order);
                 if order == "sequence" {
-                    prop_assert_eq!(arguments(&fast), sent.clone(), "{}", upstream.name());
+                    prop_assert_eq!(arguments(&fast), carried, "{}", upstream.name());
                 }
             }
         }

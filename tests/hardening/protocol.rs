@@ -40,7 +40,10 @@ async fn upgrade_is_not_granted_where_no_route_allows_it() {
 async fn upgrade_that_a_route_allows_takes_its_time() {
     let upstream = Upstream::start(|_| {
         let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nearly";
-        Script::default().raw(head).pause(Duration::from_millis(1500)).raw("late").silence()
+        // Pingora 0.9.1 takes the end of the request's empty body for the end of the upgraded stream, if the answer comes
+        // before it has looked at that: no provider behind a network is that fast.
+        let first = Script::default().pause(Duration::from_millis(100)).raw(head);
+        first.pause(Duration::from_millis(1500)).raw("late").silence()
     })
     .await;
     let routes =
