@@ -430,8 +430,12 @@ fn a_request_without_urls_allocates_nothing_for_this_layer() {
     for (client, model) in [("openai", "openai"), ("openai", "gemini"), ("anthropic", "gemini")] {
         let body = json!({"model": model, "max_tokens": 9, "messages": [
             {"role": "user", "content": [{"type": "text", "text": "hello"}]}]});
-        // The memory of state tidies up by the clock, and allocates when it does: the least of several is the request's own.
-        let least = |fetch| (0..12).map(|_| allocations(client, &body, fetch)).min();
-        assert_eq!(least(true), least(false), "{client} to {model}");
+        // The memory of state tidies up by the clock, and tests beside this one disturb the count: the middle of many holds.
+        let usual = |fetch| {
+            let mut counts: Vec<u64> = (0..25).map(|_| allocations(client, &body, fetch)).collect();
+            counts.sort_unstable();
+            counts[12]
+        };
+        assert_eq!(usual(true), usual(false), "{client} to {model}");
     }
 }
